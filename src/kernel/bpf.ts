@@ -1,0 +1,349 @@
+/**
+ * The `Bpf` interface: bpf(2) as typed, synchronous commands. Several kernels stand behind it (the in-process one, a
+ * real Linux), and the loader, the CLI and scenarios see only this.
+ *
+ * Bytes    keys, values, instructions and packets are Uint8Arrays in Linux's layout; outputs are fresh copies.
+ * Errors   BpfError with the errno Linux gives; a program that does not verify gives VerifierError with the log.
+ * Ids      global ids are plain numbers; 0 is none. An Fd is meaningful only in the Bpf (process) that returned it.
+ */
+import { BpfError, type Errno } from "../abi/errno.ts";
+import type { Fd } from "./fd.ts";
+
+export type { Fd } from "./fd.ts";
+
+/** BPF_MAP_CREATE. */
+export interface MapCreateAttr {
+  /** BPF_MAP_TYPE_*. */
+  readonly mapType: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly mapFlags?: number;
+  readonly name?: string;
+  readonly innerMapFd?: Fd;
+  readonly numaNode?: number;
+  readonly mapIfindex?: number;
+  readonly btfFd?: Fd;
+  readonly btfKeyTypeId?: number;
+  readonly btfValueTypeId?: number;
+  readonly btfVmlinuxValueTypeId?: number;
+  readonly mapExtra?: bigint;
+}
+
+/** struct bpf_map_info. */
+export interface MapInfo {
+  readonly type: number;
+  readonly id: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly mapFlags: number;
+  readonly name: string;
+  readonly ifindex: number;
+  readonly btfId: number;
+  readonly btfKeyTypeId: number;
+  readonly btfValueTypeId: number;
+  readonly btfVmlinuxValueTypeId: number;
+  readonly mapExtra: bigint;
+  /** fdinfo's `frozen`. */
+  readonly frozen: boolean;
+}
+
+/** BPF_PROG_LOAD. */
+export interface ProgLoadAttr {
+  /** BPF_PROG_TYPE_*. */
+  readonly progType: number;
+  /** Instructions as bytes, 8 per slot. */
+  readonly insns: Uint8Array;
+  readonly license: string;
+  readonly name?: string;
+  /** BPF_F_STRICT_ALIGNMENT, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, ... */
+  readonly progFlags?: number;
+  readonly kernVersion?: number;
+  readonly progIfindex?: number;
+  /** enum bpf_attach_type; default 0. */
+  readonly expectedAttachType?: number;
+  readonly progBtfFd?: Fd;
+  /** Raw .BTF.ext records as bpf(2) takes them: struct bpf_func_info { u32 insn_off; u32 type_id }. */
+  readonly funcInfo?: Uint8Array;
+  readonly funcInfoRecSize?: number;
+  /** struct bpf_line_info { u32 insn_off, file_name_off, line_off, line_col }. */
+  readonly lineInfo?: Uint8Array;
+  readonly lineInfoRecSize?: number;
+  /** struct bpf_core_relo records that the kernel itself applies (light skeletons). */
+  readonly coreRelos?: Uint8Array;
+  readonly coreReloRecSize?: number;
+  /** Id of the FUNC, TYPEDEF or STRUCT to attach to, in vmlinux BTF, in attachBtfObjFd or in attachProgFd's BTF. */
+  readonly attachBtfId?: number;
+  readonly attachProgFd?: Fd;
+  readonly attachBtfObjFd?: Fd;
+  /** For BPF_PSEUDO_MAP_IDX, module BTFs of kfunc calls, and maps to bind. */
+  readonly fdArray?: readonly Fd[];
+  /** 1 branch, 2 instructions, 4 statistics, 8 fixed. */
+  readonly logLevel?: number;
+  /** Bytes of log kept; default 16 MiB - 1. The end is kept unless BPF_LOG_FIXED. */
+  readonly logSize?: number;
+}
+
+/** What Linux's verifier prints at the end of a log of level 4, and how long it took. */
+export interface VerifierStats {
+  readonly insnsProcessed: number;
+  readonly maxStatesPerInsn: number;
+  readonly totalStates: number;
+  readonly peakStates: number;
+  readonly markRead: number;
+  readonly stackDepth: string;
+  readonly timeUs: number;
+}
+
+export interface ProgLoadResult {
+  readonly fd: Fd;
+  /** Empty when logLevel is 0. */
+  readonly log: string;
+  /** Bytes the whole log needs, as log_true_size. */
+  readonly logTrueSize: number;
+  /** Absent where the kernel does not tell. */
+  readonly stats?: VerifierStats;
+}
+
+/** A program the verifier refused. */
+export class VerifierError extends BpfError {
+  override readonly name = "VerifierError";
+  readonly log: string;
+  readonly insnIdx: number | undefined;
+  readonly stats: VerifierStats | undefined;
+
+  constructor(
+    errno: Errno,
+    message: string,
+    detail: {
+      log: string;
+      insnIdx?: number | undefined;
+      stats?: VerifierStats | undefined;
+      context?: Record<string, unknown>;
+    },
+    cause?: unknown,
+  ) {
+    super(errno, message, { ...detail.context, insnIdx: detail.insnIdx }, cause);
+    this.log = detail.log;
+    this.insnIdx = detail.insnIdx;
+    this.stats = detail.stats;
+  }
+}
+
+/** struct bpf_prog_info. */
+export interface ProgInfo {
+  readonly type: number;
+  readonly id: number;
+  /** 16 hex digits. */
+  readonly tag: string;
+  readonly name: string;
+  readonly gplCompatible: boolean;
+  readonly createdByUid: number;
+  /** Nanoseconds since boot. */
+  readonly loadTimeNs: bigint;
+  readonly mapIds: readonly number[];
+  readonly btfId: number;
+  readonly attachBtfObjId: number;
+  readonly attachBtfId: number;
+  readonly expectedAttachType: number;
+  readonly ifindex: number;
+  /** The instructions as the kernel runs them. */
+  readonly xlated: Uint8Array;
+  readonly verifiedInsns: number;
+  readonly runTimeNs: bigint;
+  readonly runCnt: bigint;
+  /** struct bpf_func_info records after verification. */
+  readonly funcInfo: Uint8Array;
+  readonly lineInfo: Uint8Array;
+}
+
+/** struct bpf_btf_info. */
+export interface BtfInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly kernelBtf: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** BPF_PROG_TEST_RUN. */
+export interface TestRunAttr {
+  readonly dataIn?: Uint8Array;
+  /** Room for data_out; less than the result is ENOSPC. Absent = as much as there is. */
+  readonly dataSizeOut?: number;
+  readonly ctxIn?: Uint8Array;
+  readonly ctxSizeOut?: number;
+  readonly repeat?: number;
+  /** BPF_F_TEST_RUN_ON_CPU, BPF_F_TEST_XDP_LIVE_FRAMES, BPF_F_TEST_SKB_CHECKSUM_COMPLETE. */
+  readonly flags?: number;
+  readonly cpu?: number;
+  readonly batchSize?: number;
+  /** In-process kernels only: which engine runs it; Linux ignores it. */
+  readonly engine?: "jit" | "interp";
+}
+
+export interface TestRunResult {
+  /** u32, as bpf(2) reports it. */
+  readonly retval: number;
+  readonly dataOut: Uint8Array;
+  readonly ctxOut: Uint8Array;
+  /** Mean of one run, in nanoseconds. */
+  readonly durationNs: number;
+}
+
+/** BPF_LINK_CREATE: what to attach, where, and the part that the attach type needs. */
+export interface LinkCreateAttr {
+  readonly progFd: Fd;
+  /** enum bpf_attach_type. */
+  readonly attachType: number;
+  /** fd of a cgroup, netns or program, where the type attaches to one. */
+  readonly targetFd?: Fd;
+  /** Device, where the type attaches to one (XDP, tcx, netkit). */
+  readonly targetIfindex?: number;
+  /** Target function of a freplace or a retargeted tracing program. */
+  readonly targetBtfId?: number;
+  readonly flags?: number;
+  /** mprog and cgroup ordering: BPF_F_BEFORE/AFTER with one of these. */
+  readonly relativeFd?: Fd;
+  readonly relativeId?: number;
+  readonly expectedRevision?: bigint;
+  /** bpf_get_attach_cookie. */
+  readonly cookie?: bigint;
+  /** struct_ops links: the map. */
+  readonly mapFd?: Fd;
+  readonly netfilter?: {
+    readonly pf: number;
+    readonly hooknum: number;
+    readonly priority: number;
+    readonly flags: number;
+  };
+}
+
+/** struct bpf_link_info; members beyond the first three depend on the type. */
+export interface LinkInfo {
+  /** BPF_LINK_TYPE_*. */
+  readonly type: number;
+  readonly id: number;
+  readonly progId: number;
+  readonly attachType?: number;
+  /** 0 once the device is gone. */
+  readonly ifindex?: number;
+  readonly cgroupId?: bigint;
+  readonly netnsIno?: number;
+  readonly targetObjId?: number;
+  readonly targetBtfId?: number;
+  readonly tpName?: string;
+  readonly cookie?: bigint;
+}
+
+export type ObjInfo =
+  | { readonly kind: "map"; readonly map: MapInfo }
+  | { readonly kind: "prog"; readonly prog: ProgInfo }
+  | { readonly kind: "btf"; readonly btf: BtfInfo }
+  | { readonly kind: "link"; readonly link: LinkInfo };
+
+export interface BatchAttr {
+  /** Where the previous call stopped (its `next`); absent = from the start. */
+  readonly from?: Uint8Array | undefined;
+  readonly count: number;
+  readonly elemFlags?: bigint;
+}
+
+export interface BatchResult {
+  /** `count` keys one after the other. */
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  readonly count: number;
+  /** Pass as `from`; undefined when the map's end was reached (Linux: ENOENT with a count). */
+  readonly next: Uint8Array | undefined;
+}
+
+/** What happened to an object, and who did it. */
+export interface BpfEvent {
+  /** Counts all events of the kernel; a gap means that this reader was too slow. */
+  readonly seq: number;
+  readonly what:
+    | "attach"
+    | "detach"
+    | "replace"
+    | "pin"
+    | "unpin"
+    | "defunct"
+    | "load"
+    | "unload"
+    | "map_create"
+    | "map_free";
+  /** Process that acted; 0 = the kernel. */
+  readonly pid: number;
+  readonly progId?: number;
+  readonly linkId?: number;
+  readonly mapId?: number;
+  readonly ifindex?: number;
+  readonly path?: string;
+}
+
+export interface Bpf {
+  // Maps
+  mapCreate(attr: MapCreateAttr): Fd;
+  /** Percpu maps: one value per possible CPU, each rounded up to 8 bytes. @throws ENOENT */
+  mapLookupElem(fd: Fd, key: Uint8Array, flags?: bigint): Uint8Array;
+  mapUpdateElem(fd: Fd, key: Uint8Array, value: Uint8Array, flags?: bigint): void;
+  mapDeleteElem(fd: Fd, key: Uint8Array, flags?: bigint): void;
+  mapLookupAndDeleteElem(fd: Fd, key: Uint8Array, flags?: bigint): Uint8Array;
+  /** The key after `key` (undefined: the first); undefined at the end. */
+  mapGetNextKey(fd: Fd, key: Uint8Array | undefined): Uint8Array | undefined;
+  mapLookupBatch(fd: Fd, attr: BatchAttr): BatchResult;
+  mapLookupAndDeleteBatch(fd: Fd, attr: BatchAttr): BatchResult;
+  /** @returns how many were written */
+  mapUpdateBatch(fd: Fd, keys: Uint8Array, values: Uint8Array, count: number, elemFlags?: bigint): number;
+  mapDeleteBatch(fd: Fd, keys: Uint8Array, count: number, elemFlags?: bigint): number;
+  mapFreeze(fd: Fd): void;
+
+  // Programs
+  /** @throws VerifierError */
+  progLoad(attr: ProgLoadAttr): ProgLoadResult;
+  progTestRun(fd: Fd, attr?: TestRunAttr): TestRunResult;
+  progBindMap(progFd: Fd, mapFd: Fd): void;
+
+  // BTF
+  btfLoad(bytes: Uint8Array, options?: { logLevel?: number }): Fd;
+
+  // Ids. The next id after `id`, or undefined.
+  progGetNextId(id: number): number | undefined;
+  mapGetNextId(id: number): number | undefined;
+  btfGetNextId(id: number): number | undefined;
+  linkGetNextId(id: number): number | undefined;
+  progGetFdById(id: number): Fd;
+  mapGetFdById(id: number): Fd;
+  btfGetFdById(id: number): Fd;
+  linkGetFdById(id: number): Fd;
+  objGetInfo(fd: Fd): ObjInfo;
+  mapInfo(fd: Fd): MapInfo;
+  progInfo(fd: Fd): ProgInfo;
+  btfInfo(fd: Fd): BtfInfo;
+  linkInfo(fd: Fd): LinkInfo;
+
+  // Links
+  linkCreate(attr: LinkCreateAttr): Fd;
+  linkUpdate(linkFd: Fd, newProgFd: Fd, options?: { oldProgFd?: Fd; flags?: number }): void;
+  linkDetach(linkFd: Fd): void;
+  /** BPF_RAW_TRACEPOINT_OPEN: raw tracepoints by name; tp_btf, fentry, fexit, fmod_ret, lsm without one. */
+  rawTracepointOpen(progFd: Fd, name?: string, cookie?: bigint): Fd;
+
+  // bpffs
+  objPin(fd: Fd, path: string): void;
+  objGet(path: string, fileFlags?: number): Fd;
+  /** unlink(2) of a pin. */
+  objUnpin(path: string): void;
+
+  // fds
+  close(fd: Fd): void;
+  dup(fd: Fd): Fd;
+
+  /** Possible CPUs, which sets the size of percpu values. */
+  readonly possibleCpus: number;
+  /** Raw vmlinux BTF of this kernel. @throws ENOENT where it has none */
+  kernelBtf(): Uint8Array;
+  /** Calls back on each event from now on; call the result to stop. Kernels that cannot tell never call. */
+  onEvent(listener: (event: BpfEvent) => void): () => void;
+}
