@@ -58,6 +58,8 @@ export interface Runnable {
   readonly entry: number;
   /** Runs to exit. r0 is left split: returns the low 32 bits (as u32), upper half in CPU_CTX.retHi. Throws RunFault. */
   run(ctx: number): number;
+  /** Runs a function that the program handed to a helper (BPF_PSEUDO_FUNC), on the stack below CPU_CTX.framePtr; r0's low half. */
+  callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number;
   /** Frees table slots and memory. */
   dispose(): void;
 }
