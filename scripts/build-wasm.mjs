@@ -1,7 +1,17 @@
 // Builds assembly/{core,interp,verifier}.ts with the AssemblyScript compiler into src/generated/NAME_wasm.ts
 // (base64, so that the same module runs in Node and in a page). A module is rebuilt when a source is newer than it.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,7 +29,14 @@ const MODULES = {
   verifier: { dirs: ["verifier"], args: [] },
 };
 
-const COMMON = ["--runtime", "stub", "--noAssert", "-O3", "--enable", "bulk-memory,sign-extension,nontrapping-f2i,mutable-globals,threads"];
+const COMMON = [
+  "--runtime",
+  "stub",
+  "--noAssert",
+  "-O3",
+  "--enable",
+  "bulk-memory,sign-extension,nontrapping-f2i,mutable-globals,threads",
+];
 
 function newest(path) {
   if (!existsSync(path)) return 0;
@@ -35,13 +52,20 @@ export function buildWasm({ force = false } = {}) {
     const entry = join(root, "assembly", `${name}.ts`);
     if (!existsSync(entry)) continue;
     const out = join(root, "src", "generated", `${name}_wasm.ts`);
-    const source = Math.max(newest(entry), newest(fileURLToPath(import.meta.url)), ...dirs.map((d) => newest(join(root, "assembly", d))));
+    const source = Math.max(
+      newest(entry),
+      newest(fileURLToPath(import.meta.url)),
+      ...dirs.map((d) => newest(join(root, "assembly", d))),
+    );
     if (!force && newest(out) > source) continue;
     const dir = mkdtempSync(join(tmpdir(), "skep-wasm-"));
     try {
       const wasm = join(dir, `${name}.wasm`);
       const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
-      execFileSync(process.execPath, [asc, entry, ...COMMON, ...args, "-o", wasm], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+      execFileSync(process.execPath, [asc, entry, ...COMMON, ...args, "-o", wasm], {
+        cwd: root,
+        stdio: ["ignore", "inherit", "inherit"],
+      });
       const text = `// Built from assembly/${name}.ts by scripts/build-wasm.mjs.\nexport const ${name.toUpperCase()}_WASM =\n  "${readFileSync(wasm).toString("base64")}";\n`;
       mkdirSync(dirname(out), { recursive: true });
       const fresh = join(dirname(out), `.${name}.${process.pid}`);

@@ -11,7 +11,14 @@ await build();
 const dir = mkdtempSync(join(tmpdir(), "skep-test-"));
 const json = join(dir, "results.json");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-const args = [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${json}`, ...process.argv.slice(2)];
+const args = [
+  vitest,
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${json}`,
+  ...process.argv.slice(2),
+];
 const run = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
 
 let counts;
@@ -22,8 +29,13 @@ try {
       .filter((t) => t.status === "pending" || t.status === "skipped" || t.status === "todo")
       .map((t) => `  ${relative(root, file.name)}: ${t.fullName.trim()}`),
   );
-  if (skipped.length > 0) console.log(`\nskipped (the reason stands in the name or is printed above):\n${skipped.join("\n")}`);
-  counts = { passed: results.numPassedTests, failed: results.numFailedTests, skipped: results.numPendingTests + results.numTodoTests };
+  if (skipped.length > 0)
+    console.log(`\nskipped (the reason stands in the name or is printed above):\n${skipped.join("\n")}`);
+  counts = {
+    passed: results.numPassedTests,
+    failed: results.numFailedTests,
+    skipped: results.numPendingTests + results.numTodoTests,
+  };
   // A file that does not load has no tests in it: it counts as one failure.
   const broken = results.testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length;
   counts.failed += broken;

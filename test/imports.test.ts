@@ -4,8 +4,27 @@ import { expect, test } from "vitest";
 
 /** Folders of src/ in import order: a folder may import from those before it and from itself. */
 const ORDER = [
-  "abi", "bytes", "wasm", "elf", "generated", "memory", "isa", "btf", "progs", "object", "maps", "helpers", "kfuncs",
-  "verifier", "interp", "jit", "kernel", "net", "loader", "index.ts", "node",
+  "abi",
+  "bytes",
+  "wasm",
+  "elf",
+  "generated",
+  "memory",
+  "isa",
+  "btf",
+  "progs",
+  "object",
+  "maps",
+  "helpers",
+  "kfuncs",
+  "verifier",
+  "interp",
+  "jit",
+  "kernel",
+  "net",
+  "loader",
+  "index.ts",
+  "node",
 ];
 
 /** Only the shape of a helper, type-only, is known to interp's image contract and to maps: everything else goes one way. */

@@ -13,6 +13,7 @@ export class ByteWriter {
     return this.#len;
   }
 
+  /** Makes room for n more bytes and returns where they start. May replace #view: read that afterwards. */
   #room(n: number): number {
     const at = this.#len;
     if (at + n > this.#bytes.length) {
@@ -26,22 +27,26 @@ export class ByteWriter {
   }
 
   u8(v: number): this {
-    this.#view.setUint8(this.#room(1), v);
+    const at = this.#room(1);
+    this.#view.setUint8(at, v);
     return this;
   }
 
   u16(v: number): this {
-    this.#view.setUint16(this.#room(2), v, true);
+    const at = this.#room(2);
+    this.#view.setUint16(at, v, true);
     return this;
   }
 
   u32(v: number): this {
-    this.#view.setUint32(this.#room(4), v, true);
+    const at = this.#room(4);
+    this.#view.setUint32(at, v, true);
     return this;
   }
 
   u64(v: bigint): this {
-    this.#view.setBigUint64(this.#room(8), v, true);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, v, true);
     return this;
   }
 
