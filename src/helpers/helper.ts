@@ -11,6 +11,8 @@ export interface Helper {
   readonly id: number;
   readonly name: string;
   readonly proto: HelperProto;
+  /** Program types for which the kernel has another prototype under the same id; read through protoFor() of table.ts. */
+  readonly variants?: readonly HelperVariant[];
   /** Letters of arguments and result; see docs/ARCHITECTURE.md, "Calling conventions". */
   readonly abi: string;
   /** Name of the core.wasm export that is the body. */
@@ -21,6 +23,11 @@ export interface Helper {
   readonly callsBack?: boolean;
   /** No body: calls return -errno, and the reason is printed in the support list. */
   readonly unsupported?: { readonly errno: number; readonly reason: string };
+}
+
+export interface HelperVariant {
+  readonly progs: readonly number[];
+  readonly proto: HelperProto;
 }
 
 /** Refined by src/helpers/types.ts. */

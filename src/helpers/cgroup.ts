@@ -1,0 +1,162 @@
+/**
+ * Cgroup programs: identity, results and sysctl.
+ *
+ * Source   kernel/bpf/cgroup.c, net/core/filter.c.
+ */
+import {
+  BPF_FUNC_get_cgroup_classid,
+  BPF_FUNC_get_current_ancestor_cgroup_id,
+  BPF_FUNC_get_current_cgroup_id,
+  BPF_FUNC_get_retval,
+  BPF_FUNC_set_retval,
+  BPF_FUNC_sk_ancestor_cgroup_id,
+  BPF_FUNC_sk_cgroup_id,
+  BPF_FUNC_skb_ancestor_cgroup_id,
+  BPF_FUNC_skb_cgroup_classid,
+  BPF_FUNC_skb_cgroup_id,
+  BPF_FUNC_skb_under_cgroup,
+  BPF_FUNC_sysctl_get_current_value,
+  BPF_FUNC_sysctl_get_name,
+  BPF_FUNC_sysctl_get_new_value,
+  BPF_FUNC_sysctl_set_new_value,
+  BPF_PROG_TYPE_CGROUP_DEVICE,
+  BPF_PROG_TYPE_CGROUP_SKB,
+  BPF_PROG_TYPE_CGROUP_SOCK,
+  BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+  BPF_PROG_TYPE_CGROUP_SOCKOPT,
+  BPF_PROG_TYPE_CGROUP_SYSCTL,
+  BPF_PROG_TYPE_SK_MSG,
+  BPF_PROG_TYPE_SOCK_OPS,
+} from "../abi/bpf.ts";
+import type { Helper } from "./helper.ts";
+import {
+  ARG_ANYTHING,
+  ARG_CONST_MAP_PTR,
+  ARG_CONST_SIZE,
+  ARG_PTR_TO_BTF_ID_SOCK_COMMON,
+  ARG_PTR_TO_CTX,
+  ARG_PTR_TO_MEM,
+  ARG_PTR_TO_UNINIT_MEM,
+  MEM_RDONLY,
+  RET_INTEGER,
+} from "./types.ts";
+
+export const get_current_cgroup_id: Helper = {
+  id: BPF_FUNC_get_current_cgroup_id,
+  name: "get_current_cgroup_id",
+  proto: { args: [], ret: RET_INTEGER },
+  abi: ":q",
+};
+
+export const get_current_ancestor_cgroup_id: Helper = {
+  id: BPF_FUNC_get_current_ancestor_cgroup_id,
+  name: "get_current_ancestor_cgroup_id",
+  proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "p:q",
+};
+
+export const get_cgroup_classid: Helper = {
+  id: BPF_FUNC_get_cgroup_classid,
+  name: "get_cgroup_classid",
+  proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
+  variants: [
+    {
+      progs: [
+        BPF_PROG_TYPE_CGROUP_SOCK,
+        BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+        BPF_PROG_TYPE_SOCK_OPS,
+        BPF_PROG_TYPE_CGROUP_SKB,
+        BPF_PROG_TYPE_CGROUP_DEVICE,
+        BPF_PROG_TYPE_CGROUP_SYSCTL,
+        BPF_PROG_TYPE_CGROUP_SOCKOPT,
+        BPF_PROG_TYPE_SK_MSG,
+      ],
+      proto: { args: [], ret: RET_INTEGER },
+    },
+  ],
+  abi: "p:p",
+};
+
+export const skb_cgroup_classid: Helper = {
+  id: BPF_FUNC_skb_cgroup_classid,
+  name: "skb_cgroup_classid",
+  proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
+  abi: "p:q",
+};
+
+export const skb_cgroup_id: Helper = {
+  id: BPF_FUNC_skb_cgroup_id,
+  name: "skb_cgroup_id",
+  proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
+  abi: "p:q",
+};
+
+export const skb_ancestor_cgroup_id: Helper = {
+  id: BPF_FUNC_skb_ancestor_cgroup_id,
+  name: "skb_ancestor_cgroup_id",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "pp:q",
+};
+
+export const sk_cgroup_id: Helper = {
+  id: BPF_FUNC_sk_cgroup_id,
+  name: "sk_cgroup_id",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_INTEGER },
+  abi: "p:q",
+};
+
+export const sk_ancestor_cgroup_id: Helper = {
+  id: BPF_FUNC_sk_ancestor_cgroup_id,
+  name: "sk_ancestor_cgroup_id",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON, ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "pp:q",
+};
+
+export const skb_under_cgroup: Helper = {
+  id: BPF_FUNC_skb_under_cgroup,
+  name: "skb_under_cgroup",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "ppp:i",
+};
+
+export const get_retval: Helper = {
+  id: BPF_FUNC_get_retval,
+  name: "get_retval",
+  proto: { args: [], ret: RET_INTEGER },
+  abi: ":i",
+};
+
+export const set_retval: Helper = {
+  id: BPF_FUNC_set_retval,
+  name: "set_retval",
+  proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "p:i",
+};
+
+export const sysctl_get_name: Helper = {
+  id: BPF_FUNC_sysctl_get_name,
+  name: "sysctl_get_name",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "ppqq:i",
+};
+
+export const sysctl_get_current_value: Helper = {
+  id: BPF_FUNC_sysctl_get_current_value,
+  name: "sysctl_get_current_value",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
+  abi: "ppq:i",
+};
+
+export const sysctl_get_new_value: Helper = {
+  id: BPF_FUNC_sysctl_get_new_value,
+  name: "sysctl_get_new_value",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
+  abi: "ppq:i",
+};
+
+export const sysctl_set_new_value: Helper = {
+  id: BPF_FUNC_sysctl_set_new_value,
+  name: "sysctl_set_new_value",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER },
+  abi: "ppq:i",
+};

@@ -1,0 +1,165 @@
+/**
+ * Perf events, stack traces and branch records.
+ *
+ * Source   kernel/trace/bpf_trace.c, kernel/bpf/stackmap.c.
+ */
+import {
+  BPF_FUNC_get_branch_snapshot,
+  BPF_FUNC_get_stack,
+  BPF_FUNC_get_stackid,
+  BPF_FUNC_get_task_stack,
+  BPF_FUNC_perf_event_output,
+  BPF_FUNC_perf_event_read,
+  BPF_FUNC_perf_event_read_value,
+  BPF_FUNC_perf_prog_read_value,
+  BPF_FUNC_read_branch_records,
+  BPF_FUNC_skb_output,
+  BPF_FUNC_xdp_output,
+  BPF_PROG_TYPE_LSM,
+  BPF_PROG_TYPE_PERF_EVENT,
+  BPF_PROG_TYPE_RAW_TRACEPOINT,
+  BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  BPF_PROG_TYPE_TRACING,
+} from "../abi/bpf.ts";
+import type { Helper } from "./helper.ts";
+import {
+  ARG_ANYTHING,
+  ARG_CONST_MAP_PTR,
+  ARG_CONST_SIZE,
+  ARG_CONST_SIZE_OR_ZERO,
+  ARG_PTR_TO_BTF_ID,
+  ARG_PTR_TO_CTX,
+  ARG_PTR_TO_MEM,
+  ARG_PTR_TO_MEM_OR_NULL,
+  ARG_PTR_TO_UNINIT_MEM,
+  MEM_RDONLY,
+  RET_INTEGER,
+} from "./types.ts";
+
+export const perf_event_read: Helper = {
+  id: BPF_FUNC_perf_event_read,
+  name: "perf_event_read",
+  proto: { args: [ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
+  abi: "pq:q",
+};
+
+export const perf_event_read_value: Helper = {
+  id: BPF_FUNC_perf_event_read_value,
+  name: "perf_event_read_value",
+  proto: {
+    args: [ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE],
+    ret: RET_INTEGER,
+    gplOnly: true,
+  },
+  abi: "pqpp:i",
+};
+
+export const perf_event_output: Helper = {
+  id: BPF_FUNC_perf_event_output,
+  name: "perf_event_output",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO],
+    ret: RET_INTEGER,
+    gplOnly: true,
+  },
+  abi: "ppqpq:i",
+};
+
+export const perf_prog_read_value: Helper = {
+  id: BPF_FUNC_perf_prog_read_value,
+  name: "perf_prog_read_value",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER, gplOnly: true },
+  abi: "ppp:i",
+};
+
+export const skb_output: Helper = {
+  id: BPF_FUNC_skb_output,
+  name: "skb_output",
+  proto: {
+    args: [ARG_PTR_TO_BTF_ID, ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO],
+    ret: RET_INTEGER,
+    argBtf: ["sk_buff"],
+    gplOnly: true,
+  },
+  abi: "ppqpq:i",
+};
+
+export const xdp_output: Helper = {
+  id: BPF_FUNC_xdp_output,
+  name: "xdp_output",
+  proto: {
+    args: [ARG_PTR_TO_BTF_ID, ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO],
+    ret: RET_INTEGER,
+    argBtf: ["xdp_buff"],
+    gplOnly: true,
+  },
+  abi: "ppqpq:i",
+};
+
+export const get_stackid: Helper = {
+  id: BPF_FUNC_get_stackid,
+  name: "get_stackid",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_PERF_EVENT],
+      proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER },
+    },
+  ],
+  abi: "ppq:i",
+};
+
+export const get_stack: Helper = {
+  id: BPF_FUNC_get_stack,
+  name: "get_stack",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
+    ret: RET_INTEGER,
+    gplOnly: true,
+  },
+  variants: [
+    {
+      progs: [
+        BPF_PROG_TYPE_RAW_TRACEPOINT,
+        BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+        BPF_PROG_TYPE_TRACING,
+        BPF_PROG_TYPE_LSM,
+      ],
+      proto: {
+        args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
+        ret: RET_INTEGER,
+        gplOnly: true,
+      },
+    },
+  ],
+  abi: "pppq:i",
+};
+
+export const get_task_stack: Helper = {
+  id: BPF_FUNC_get_task_stack,
+  name: "get_task_stack",
+  proto: {
+    args: [ARG_PTR_TO_BTF_ID, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
+    ret: RET_INTEGER,
+    argBtf: ["task_struct"],
+  },
+  abi: "pppq:i",
+};
+
+export const read_branch_records: Helper = {
+  id: BPF_FUNC_read_branch_records,
+  name: "read_branch_records",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM_OR_NULL, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
+    ret: RET_INTEGER,
+    gplOnly: true,
+  },
+  abi: "pppq:i",
+};
+
+export const get_branch_snapshot: Helper = {
+  id: BPF_FUNC_get_branch_snapshot,
+  name: "get_branch_snapshot",
+  proto: { args: [ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO], ret: RET_INTEGER, gplOnly: true },
+  abi: "ppq:i",
+};

@@ -1,0 +1,297 @@
+/**
+ * Sockets: lookup, references, options, cookies.
+ *
+ * Source   net/core/filter.c.
+ */
+import {
+  BPF_FUNC_bind,
+  BPF_FUNC_get_listener_sock,
+  BPF_FUNC_get_netns_cookie,
+  BPF_FUNC_get_socket_cookie,
+  BPF_FUNC_get_socket_uid,
+  BPF_FUNC_getsockopt,
+  BPF_FUNC_setsockopt,
+  BPF_FUNC_sk_assign,
+  BPF_FUNC_sk_fullsock,
+  BPF_FUNC_sk_lookup_tcp,
+  BPF_FUNC_sk_lookup_udp,
+  BPF_FUNC_sk_release,
+  BPF_FUNC_sk_select_reuseport,
+  BPF_FUNC_skc_lookup_tcp,
+  BPF_FUNC_skc_to_mptcp_sock,
+  BPF_FUNC_skc_to_tcp_request_sock,
+  BPF_FUNC_skc_to_tcp_sock,
+  BPF_FUNC_skc_to_tcp_timewait_sock,
+  BPF_FUNC_skc_to_tcp6_sock,
+  BPF_FUNC_skc_to_udp6_sock,
+  BPF_FUNC_skc_to_unix_sock,
+  BPF_FUNC_sock_from_file,
+  BPF_FUNC_tcp_sock,
+  BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+  BPF_PROG_TYPE_CGROUP_SOCKOPT,
+  BPF_PROG_TYPE_LSM,
+  BPF_PROG_TYPE_SK_LOOKUP,
+  BPF_PROG_TYPE_SK_REUSEPORT,
+  BPF_PROG_TYPE_STRUCT_OPS,
+  BPF_PROG_TYPE_TRACING,
+} from "../abi/bpf.ts";
+import type { Helper } from "./helper.ts";
+import {
+  ARG_ANYTHING,
+  ARG_CONST_MAP_PTR,
+  ARG_CONST_SIZE,
+  ARG_CONST_SIZE_OR_ZERO,
+  ARG_PTR_TO_BTF_ID,
+  ARG_PTR_TO_BTF_ID_SOCK_COMMON,
+  ARG_PTR_TO_CTX,
+  ARG_PTR_TO_CTX_OR_NULL,
+  ARG_PTR_TO_MAP_KEY,
+  ARG_PTR_TO_MEM,
+  ARG_PTR_TO_SOCK_COMMON,
+  ARG_PTR_TO_SOCKET_OR_NULL,
+  ARG_PTR_TO_UNINIT_MEM,
+  MEM_RDONLY,
+  OBJ_RELEASE,
+  PTR_MAYBE_NULL,
+  RET_INTEGER,
+  RET_PTR_TO_BTF_ID_OR_NULL,
+  RET_PTR_TO_SOCK_COMMON_OR_NULL,
+  RET_PTR_TO_SOCKET_OR_NULL,
+  RET_PTR_TO_TCP_SOCK_OR_NULL,
+} from "./types.ts";
+
+export const get_socket_cookie: Helper = {
+  id: BPF_FUNC_get_socket_cookie,
+  name: "get_socket_cookie",
+  proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_SK_REUSEPORT, BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_LSM],
+      proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON | PTR_MAYBE_NULL], ret: RET_INTEGER },
+    },
+  ],
+  abi: "p:q",
+};
+
+export const get_socket_uid: Helper = {
+  id: BPF_FUNC_get_socket_uid,
+  name: "get_socket_uid",
+  proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
+  abi: "p:p",
+};
+
+export const get_netns_cookie: Helper = {
+  id: BPF_FUNC_get_netns_cookie,
+  name: "get_netns_cookie",
+  proto: { args: [ARG_PTR_TO_CTX_OR_NULL], ret: RET_INTEGER },
+  abi: "p:q",
+};
+
+export const setsockopt: Helper = {
+  id: BPF_FUNC_setsockopt,
+  name: "setsockopt",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE],
+    ret: RET_INTEGER,
+  },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_LSM, BPF_PROG_TYPE_STRUCT_OPS, BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_PROG_TYPE_TRACING],
+      proto: {
+        args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON, ARG_ANYTHING, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE],
+        ret: RET_INTEGER,
+      },
+    },
+  ],
+  abi: "ppppp:i",
+};
+
+export const getsockopt: Helper = {
+  id: BPF_FUNC_getsockopt,
+  name: "getsockopt",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE],
+    ret: RET_INTEGER,
+  },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_LSM, BPF_PROG_TYPE_STRUCT_OPS, BPF_PROG_TYPE_CGROUP_SOCKOPT, BPF_PROG_TYPE_TRACING],
+      proto: {
+        args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON, ARG_ANYTHING, ARG_ANYTHING, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE],
+        ret: RET_INTEGER,
+      },
+    },
+  ],
+  abi: "ppppp:i",
+};
+
+export const bind: Helper = {
+  id: BPF_FUNC_bind,
+  name: "bind",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER },
+  abi: "ppp:i",
+};
+
+export const sk_lookup_tcp: Helper = {
+  id: BPF_FUNC_sk_lookup_tcp,
+  name: "sk_lookup_tcp",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING, ARG_ANYTHING],
+    ret: RET_PTR_TO_SOCKET_OR_NULL,
+    pktAccess: true,
+  },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_CGROUP_SOCK_ADDR],
+      proto: {
+        args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING, ARG_ANYTHING],
+        ret: RET_PTR_TO_SOCKET_OR_NULL,
+      },
+    },
+  ],
+  abi: "pppqq:p",
+};
+
+export const sk_lookup_udp: Helper = {
+  id: BPF_FUNC_sk_lookup_udp,
+  name: "sk_lookup_udp",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING, ARG_ANYTHING],
+    ret: RET_PTR_TO_SOCKET_OR_NULL,
+    pktAccess: true,
+  },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_CGROUP_SOCK_ADDR],
+      proto: {
+        args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING, ARG_ANYTHING],
+        ret: RET_PTR_TO_SOCKET_OR_NULL,
+      },
+    },
+  ],
+  abi: "pppqq:p",
+};
+
+export const skc_lookup_tcp: Helper = {
+  id: BPF_FUNC_skc_lookup_tcp,
+  name: "skc_lookup_tcp",
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING, ARG_ANYTHING],
+    ret: RET_PTR_TO_SOCK_COMMON_OR_NULL,
+    pktAccess: true,
+  },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_CGROUP_SOCK_ADDR],
+      proto: {
+        args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING, ARG_ANYTHING],
+        ret: RET_PTR_TO_SOCK_COMMON_OR_NULL,
+      },
+    },
+  ],
+  abi: "pppqq:p",
+};
+
+export const sk_release: Helper = {
+  id: BPF_FUNC_sk_release,
+  name: "sk_release",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON | OBJ_RELEASE], ret: RET_INTEGER },
+  abi: "p:i",
+};
+
+export const sk_fullsock: Helper = {
+  id: BPF_FUNC_sk_fullsock,
+  name: "sk_fullsock",
+  proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_SOCKET_OR_NULL },
+  abi: "p:p",
+};
+
+export const tcp_sock: Helper = {
+  id: BPF_FUNC_tcp_sock,
+  name: "tcp_sock",
+  proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_TCP_SOCK_OR_NULL },
+  abi: "p:p",
+};
+
+export const get_listener_sock: Helper = {
+  id: BPF_FUNC_get_listener_sock,
+  name: "get_listener_sock",
+  proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_SOCKET_OR_NULL },
+  abi: "p:p",
+};
+
+export const sk_assign: Helper = {
+  id: BPF_FUNC_sk_assign,
+  name: "sk_assign",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_BTF_ID_SOCK_COMMON, ARG_ANYTHING], ret: RET_INTEGER },
+  variants: [
+    {
+      progs: [BPF_PROG_TYPE_SK_LOOKUP],
+      proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_SOCKET_OR_NULL, ARG_ANYTHING], ret: RET_INTEGER },
+    },
+  ],
+  abi: "ppq:i",
+};
+
+export const skc_to_tcp6_sock: Helper = {
+  id: BPF_FUNC_skc_to_tcp6_sock,
+  name: "skc_to_tcp6_sock",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp6_sock" },
+  abi: "p:p",
+};
+
+export const skc_to_tcp_sock: Helper = {
+  id: BPF_FUNC_skc_to_tcp_sock,
+  name: "skc_to_tcp_sock",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp_sock" },
+  abi: "p:p",
+};
+
+export const skc_to_tcp_timewait_sock: Helper = {
+  id: BPF_FUNC_skc_to_tcp_timewait_sock,
+  name: "skc_to_tcp_timewait_sock",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp_timewait_sock" },
+  abi: "p:p",
+};
+
+export const skc_to_tcp_request_sock: Helper = {
+  id: BPF_FUNC_skc_to_tcp_request_sock,
+  name: "skc_to_tcp_request_sock",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp_request_sock" },
+  abi: "p:p",
+};
+
+export const skc_to_udp6_sock: Helper = {
+  id: BPF_FUNC_skc_to_udp6_sock,
+  name: "skc_to_udp6_sock",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "udp6_sock" },
+  abi: "p:p",
+};
+
+export const skc_to_unix_sock: Helper = {
+  id: BPF_FUNC_skc_to_unix_sock,
+  name: "skc_to_unix_sock",
+  proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "unix_sock" },
+  abi: "p:p",
+};
+
+export const skc_to_mptcp_sock: Helper = {
+  id: BPF_FUNC_skc_to_mptcp_sock,
+  name: "skc_to_mptcp_sock",
+  proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "mptcp_sock" },
+  abi: "p:p",
+};
+
+export const sock_from_file: Helper = {
+  id: BPF_FUNC_sock_from_file,
+  name: "sock_from_file",
+  proto: { args: [ARG_PTR_TO_BTF_ID], ret: RET_PTR_TO_BTF_ID_OR_NULL, argBtf: ["file"], retBtf: "socket" },
+  abi: "p:p",
+};
+
+export const sk_select_reuseport: Helper = {
+  id: BPF_FUNC_sk_select_reuseport,
+  name: "sk_select_reuseport",
+  proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_KEY, ARG_ANYTHING], ret: RET_INTEGER },
+  abi: "pppq:i",
+};
