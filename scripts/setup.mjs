@@ -44,7 +44,16 @@ export function install() {
 export async function build({ force = false } = {}) {
   const { buildWasm } = await import("./build-wasm.mjs");
   const stamp = join(root, "dist", ".built");
-  const sources = ["src", "cli", "conformance", "bench", "tsconfig.json", "tsconfig.build.json", "package.json"];
+  const sources = [
+    "src",
+    "cli",
+    "conformance",
+    "bench",
+    "examples",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "package.json",
+  ];
   const rebuilt = buildWasm({ force });
   const source = Math.max(...sources.map((s) => (existsSync(join(root, s)) ? newest(join(root, s)) : 0)));
   if (!rebuilt && !force && existsSync(stamp) && statSync(stamp).mtimeMs > source) return;
