@@ -319,7 +319,7 @@ export class Btf {
     return this.kflag(id) ? off & 0xffffff : off;
   }
 
-  /** Width of a bitfield member; 0 for an ordinary one. Without kflag, an INT narrower than its storage is a bitfield. */
+  /** Width of a bitfield member; 0 for an ordinary one. */
   memberBitfieldSize(id: number, i: number): number {
     return this.kflag(id) ? this.extra(id, 3 * i + 2) >>> 24 : 0;
   }
