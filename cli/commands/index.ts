@@ -1,0 +1,9 @@
+/** Every verb of the command line: one entry, one file. */
+import { btf } from "./btf.ts";
+import type { CliCommand } from "./command.ts";
+import { disasm } from "./disasm.ts";
+import { exec } from "./exec.ts";
+import { run } from "./run.ts";
+import { verify } from "./verify.ts";
+
+export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec];
