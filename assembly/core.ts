@@ -1,2 +1,6 @@
 /** core.wasm: everything of the kernel that is hot and lives in linear memory. */
 export * from "./memory/heap";
+export * from "./net/batch";
+export * from "./net/csum";
+export * from "./net/skb";
+export * from "./net/xdp";
