@@ -12,6 +12,7 @@
  */
 
 import { BpfError, EINVAL, ELOOP } from "../abi/errno.ts";
+import { essentialName } from "./flavor.ts";
 import {
   BTF_INT_SIGNED,
   BTF_KIND_ARRAY,
@@ -151,6 +152,7 @@ export class Btf {
   readonly #text = new Map<number, string>();
   readonly #types = new Map<number, BtfType>();
   #names: NameIndex | undefined;
+  #flavors: Map<string, number[]> | undefined;
   #tagsOf: Map<number, number[]> | undefined;
 
   constructor(bytes: Uint8Array, base?: Btf) {
@@ -452,6 +454,24 @@ export class Btf {
     return ids;
   }
 
+  /** Ids of this BTF (not of its base) whose names are flavours `name___x` of a name; ascending. */
+  flavorsOf(name: string): readonly number[] {
+    if (!this.#flavors) {
+      this.#flavors = new Map();
+      const offsets = findFlavors(this.#strings, this.#strStart);
+      for (let id = Math.max(this.firstId, 1); offsets.size > 0 && id < this.typeCount; id++) {
+        if (!offsets.has(this.nameOff(id))) continue;
+        const flavored = this.nameOf(id);
+        const plain = essentialName(flavored);
+        if (plain === flavored) continue;
+        const list = this.#flavors.get(plain);
+        if (list) list.push(id);
+        else this.#flavors.set(plain, [id]);
+      }
+    }
+    return this.#flavors.get(name) ?? [];
+  }
+
   /** Built on the first lookup. */
   #index(): NameIndex {
     this.#names ??= new NameIndex(this.#words, this.#at, this.firstId, this.#strings, this.#strStart, (off) =>
@@ -674,6 +694,20 @@ function indexTypes(words: Uint32Array, firstId: number, strEnd: number): Uint32
 
 function isSize(set: number, size: number): boolean {
   return size <= 16 && ((set >>> size) & 1) === 1;
+}
+
+/** Offsets at which a string with "___" in it may begin. Strings may share tails, so each byte before it counts. */
+function findFlavors(strings: Uint8Array, strStart: number): Set<number> {
+  const offsets = new Set<number>();
+  const underscore = 0x5f;
+  let start = 0;
+  for (let i = 0; i < strings.length; i++) {
+    if (strings[i] === 0) start = i + 1;
+    else if (strings[i] === underscore && strings[i + 1] === underscore && strings[i + 2] === underscore) {
+      for (; start < i; start++) offsets.add(strStart + start);
+    }
+  }
+  return offsets;
 }
 
 const utf8 = new TextDecoder();
