@@ -30,6 +30,7 @@ export const l3_csum_replace: Helper = {
     changesPktData: true,
   },
   abi: "ppqqq:i",
+  core: "l3_csum_replace",
 };
 
 export const l4_csum_replace: Helper = {
@@ -41,6 +42,7 @@ export const l4_csum_replace: Helper = {
     changesPktData: true,
   },
   abi: "ppqqq:i",
+  core: "l4_csum_replace",
 };
 
 export const csum_diff: Helper = {
@@ -58,6 +60,7 @@ export const csum_diff: Helper = {
     pktAccess: true,
   },
   abi: "ppppp:q",
+  core: "csum_diff",
 };
 
 export const csum_update: Helper = {
@@ -65,6 +68,7 @@ export const csum_update: Helper = {
   name: "csum_update",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:q",
+  core: "csum_update",
 };
 
 export const csum_level: Helper = {
@@ -72,4 +76,5 @@ export const csum_level: Helper = {
   name: "csum_level",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pq:i",
+  core: "csum_level",
 };

@@ -19,6 +19,7 @@ import {
   BPF_PROG_TYPE_PERF_EVENT,
   BPF_PROG_TYPE_RAW_TRACEPOINT,
   BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
 import type { Helper } from "./helper.ts";
@@ -122,6 +123,7 @@ export const get_stack: Helper = {
       progs: [
         BPF_PROG_TYPE_RAW_TRACEPOINT,
         BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+        BPF_PROG_TYPE_SYSCALL,
         BPF_PROG_TYPE_TRACING,
         BPF_PROG_TYPE_LSM,
       ],

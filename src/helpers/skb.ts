@@ -47,6 +47,7 @@ export const skb_store_bytes: Helper = {
     changesPktData: true,
   },
   abi: "ppppq:i",
+  core: "skb_store_bytes",
 };
 
 export const skb_load_bytes: Helper = {
@@ -54,6 +55,7 @@ export const skb_load_bytes: Helper = {
   name: "skb_load_bytes",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "pppp:i",
+  core: "skb_load_bytes",
 };
 
 export const skb_load_bytes_relative: Helper = {
@@ -64,6 +66,7 @@ export const skb_load_bytes_relative: Helper = {
     ret: RET_INTEGER,
   },
   abi: "ppppp:i",
+  core: "skb_load_bytes_relative",
 };
 
 export const skb_pull_data: Helper = {
@@ -71,6 +74,7 @@ export const skb_pull_data: Helper = {
   name: "skb_pull_data",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pp:i",
+  core: "skb_pull_data",
 };
 
 export const skb_vlan_push: Helper = {
@@ -78,6 +82,7 @@ export const skb_vlan_push: Helper = {
   name: "skb_vlan_push",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "ppp:i",
+  core: "skb_vlan_push",
 };
 
 export const skb_vlan_pop: Helper = {
@@ -85,6 +90,7 @@ export const skb_vlan_pop: Helper = {
   name: "skb_vlan_pop",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER, changesPktData: true },
   abi: "p:i",
+  core: "skb_vlan_pop",
 };
 
 export const skb_change_proto: Helper = {
@@ -92,6 +98,7 @@ export const skb_change_proto: Helper = {
   name: "skb_change_proto",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "ppq:i",
+  core: "skb_change_proto",
 };
 
 export const skb_change_type: Helper = {
@@ -99,6 +106,7 @@ export const skb_change_type: Helper = {
   name: "skb_change_type",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:i",
+  core: "skb_change_type",
 };
 
 export const skb_change_tail: Helper = {
@@ -106,6 +114,7 @@ export const skb_change_tail: Helper = {
   name: "skb_change_tail",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "ppq:i",
+  core: "skb_change_tail",
 };
 
 export const skb_change_head: Helper = {
@@ -113,6 +122,7 @@ export const skb_change_head: Helper = {
   name: "skb_change_head",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "ppq:i",
+  core: "skb_change_head",
 };
 
 export const skb_adjust_room: Helper = {
@@ -120,6 +130,7 @@ export const skb_adjust_room: Helper = {
   name: "skb_adjust_room",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pppq:i",
+  core: "skb_adjust_room",
 };
 
 export const skb_get_tunnel_key: Helper = {
@@ -162,6 +173,7 @@ export const get_hash_recalc: Helper = {
   name: "get_hash_recalc",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:p",
+  core: "get_hash_recalc",
 };
 
 export const set_hash_invalid: Helper = {
@@ -169,6 +181,7 @@ export const set_hash_invalid: Helper = {
   name: "set_hash_invalid",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:v",
+  core: "set_hash_invalid",
 };
 
 export const set_hash: Helper = {
@@ -176,6 +189,7 @@ export const set_hash: Helper = {
   name: "set_hash",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:i",
+  core: "set_hash",
 };
 
 export const skb_get_xfrm_state: Helper = {
@@ -193,6 +207,7 @@ export const skb_ecn_set_ce: Helper = {
   name: "skb_ecn_set_ce",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:i",
+  core: "skb_ecn_set_ce",
 };
 
 export const skb_set_tstamp: Helper = {
@@ -200,4 +215,5 @@ export const skb_set_tstamp: Helper = {
   name: "skb_set_tstamp",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pqp:i",
+  core: "skb_set_tstamp",
 };

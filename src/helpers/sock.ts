@@ -33,6 +33,7 @@ import {
   BPF_PROG_TYPE_SK_LOOKUP,
   BPF_PROG_TYPE_SK_REUSEPORT,
   BPF_PROG_TYPE_STRUCT_OPS,
+  BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
 import type { Helper } from "./helper.ts";
@@ -66,7 +67,7 @@ export const get_socket_cookie: Helper = {
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   variants: [
     {
-      progs: [BPF_PROG_TYPE_SK_REUSEPORT, BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_LSM],
+      progs: [BPF_PROG_TYPE_SK_REUSEPORT, BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_LSM, BPF_PROG_TYPE_SYSCALL],
       proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON | PTR_MAYBE_NULL], ret: RET_INTEGER },
     },
   ],

@@ -14,6 +14,7 @@ import {
   BPF_FUNC_task_storage_delete,
   BPF_FUNC_task_storage_get,
   BPF_PROG_TYPE_CGROUP_SOCK,
+  BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
 import type { Helper } from "./helper.ts";
@@ -45,7 +46,7 @@ export const sk_storage_get: Helper = {
       },
     },
     {
-      progs: [BPF_PROG_TYPE_TRACING],
+      progs: [BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_SYSCALL],
       proto: {
         args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_BTF_ID_OR_NULL, ARG_PTR_TO_MAP_VALUE_OR_NULL, ARG_ANYTHING],
         ret: RET_PTR_TO_MAP_VALUE_OR_NULL,
@@ -62,7 +63,7 @@ export const sk_storage_delete: Helper = {
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_INTEGER },
   variants: [
     {
-      progs: [BPF_PROG_TYPE_TRACING],
+      progs: [BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_SYSCALL],
       proto: {
         args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_BTF_ID_OR_NULL],
         ret: RET_INTEGER,

@@ -10,6 +10,7 @@ import {
   BPF_FUNC_xdp_get_buff_len,
   BPF_FUNC_xdp_load_bytes,
   BPF_FUNC_xdp_store_bytes,
+  BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
 import type { Helper } from "./helper.ts";
@@ -29,6 +30,7 @@ export const xdp_adjust_head: Helper = {
   name: "xdp_adjust_head",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pp:i",
+  core: "xdp_adjust_head",
 };
 
 export const xdp_adjust_meta: Helper = {
@@ -36,6 +38,7 @@ export const xdp_adjust_meta: Helper = {
   name: "xdp_adjust_meta",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pp:i",
+  core: "xdp_adjust_meta",
 };
 
 export const xdp_adjust_tail: Helper = {
@@ -43,6 +46,7 @@ export const xdp_adjust_tail: Helper = {
   name: "xdp_adjust_tail",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pp:i",
+  core: "xdp_adjust_tail",
 };
 
 export const xdp_get_buff_len: Helper = {
@@ -50,9 +54,13 @@ export const xdp_get_buff_len: Helper = {
   name: "xdp_get_buff_len",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   variants: [
-    { progs: [BPF_PROG_TYPE_TRACING], proto: { args: [ARG_PTR_TO_BTF_ID], ret: RET_INTEGER, argBtf: ["xdp_buff"] } },
+    {
+      progs: [BPF_PROG_TYPE_TRACING, BPF_PROG_TYPE_SYSCALL],
+      proto: { args: [ARG_PTR_TO_BTF_ID], ret: RET_INTEGER, argBtf: ["xdp_buff"] },
+    },
   ],
   abi: "p:q",
+  core: "xdp_get_buff_len",
 };
 
 export const xdp_load_bytes: Helper = {
@@ -60,6 +68,7 @@ export const xdp_load_bytes: Helper = {
   name: "xdp_load_bytes",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "pppp:i",
+  core: "xdp_load_bytes",
 };
 
 export const xdp_store_bytes: Helper = {
@@ -67,4 +76,5 @@ export const xdp_store_bytes: Helper = {
   name: "xdp_store_bytes",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "pppp:i",
+  core: "xdp_store_bytes",
 };

@@ -1,4 +1,21 @@
-/** Tables of a kernel profile that the call and access checks read: program types, helpers, kfuncs, map types. */
+/**
+ * Tables of a kernel profile that the call and access checks read: program types, helpers, kfuncs.
+ *
+ * A test may pass a platform with two helpers and one program type.
+ */
+import type { Helper } from "../helpers/helper.ts";
+import type { Kfunc } from "../kfuncs/kfunc.ts";
+import type { ProgType } from "../progs/prog_types.ts";
 
-// biome-ignore lint/suspicious/noEmptyInterface: the families add their tables
-export interface PlatformTables {}
+export interface PlatformTables {
+  /** By BPF_PROG_TYPE_*. */
+  readonly progTypes: readonly (ProgType | undefined)[];
+  /** By BPF_FUNC_*. */
+  readonly helpers: readonly (Helper | undefined)[];
+  /** Helpers that every program type may call. */
+  readonly baseHelpers: ReadonlySet<number>;
+  /** What a program type may call beyond baseHelpers, by variant key (variantKey() in progs). */
+  readonly typeHelpers: ReadonlyMap<string, ReadonlySet<number>>;
+  /** By name. */
+  readonly kfuncs: ReadonlyMap<string, Kfunc>;
+}

@@ -1,0 +1,30 @@
+/**
+ * Functions that exist for tests.
+ *
+ * Source   net/bpf/test_run.c.
+ */
+import { KF_RELEASE, KF_SLEEPABLE, type Kfunc, kfuncsOf } from "./kfunc.ts";
+
+export const TEST_KFUNCS: readonly Kfunc[] = [
+  ...kfuncsOf({
+    hooks: ["tc", "tracing", "syscall"],
+    funcs: {
+      bpf_kfunc_call_test_release: KF_RELEASE,
+      bpf_kfunc_call_memb_release: KF_RELEASE,
+    },
+  }),
+  ...kfuncsOf({
+    hooks: ["fmodret"],
+    funcs: {
+      bpf_modify_return_test: 0,
+      bpf_modify_return_test2: 0,
+      bpf_fentry_test1: KF_SLEEPABLE,
+    },
+  }),
+  ...kfuncsOf({
+    hooks: ["common", "fmodret"],
+    funcs: {
+      bpf_modify_return_test_tp: 0,
+    },
+  }),
+];

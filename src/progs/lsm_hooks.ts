@@ -1,0 +1,47 @@
+/**
+ * Facts about the LSM hooks that BPF_PROG_TYPE_LSM programs attach to. Names without the prefix bpf_lsm_.
+ *
+ * Source   kernel/bpf/bpf_lsm.c. A name that a kernel lacks is harmless: its BTF has no such function to attach to.
+ */
+
+function set(names: string): ReadonlySet<string> {
+  return new Set(names.trim().split(/\s+/));
+}
+
+export const LSM_PREFIX = "bpf_lsm_";
+
+/** Called where sleeping is allowed. */
+export const SLEEPABLE_LSM_HOOKS = set(`
+  bpf bpf_map bpf_map_create bpf_map_free bpf_prog bpf_prog_load bpf_token_create bpf_token_free bpf_token_cmd
+  bpf_token_capable bprm_check_security bprm_committed_creds bprm_committing_creds bprm_creds_for_exec
+  bprm_creds_from_file capget capset cred_prepare file_ioctl file_lock file_open file_post_open file_receive
+  inode_create inode_free_security inode_getattr inode_getxattr inode_mknod inode_need_killpriv
+  inode_post_setxattr inode_readlink inode_rename inode_rmdir inode_setattr inode_setxattr inode_symlink
+  inode_unlink kernel_module_request kernel_read_file kernfs_init_security path_unlink path_mkdir path_rmdir
+  path_truncate path_symlink path_link path_rename path_chmod path_chown mmap_file netlink_send path_notify
+  release_secctx sb_alloc_security sb_eat_lsm_opts sb_kern_mount sb_mount sb_remount sb_set_mnt_opts
+  sb_show_options sb_statfs sb_umount settime socket_accept socket_bind socket_connect socket_create
+  socket_getpeername socket_getpeersec_dgram socket_getsockname socket_getsockopt socket_listen socket_post_create
+  socket_recvmsg socket_sendmsg socket_shutdown socket_socketpair syslog task_alloc current_getlsmprop_subj
+  task_getlsmprop_obj task_prctl task_setscheduler userns_create`);
+
+/** Attaching is refused. */
+export const DISABLED_LSM_HOOKS = set(`
+  vm_enough_memory inode_need_killpriv inode_getsecurity inode_listsecurity inode_copy_up_xattr getselfattr
+  getprocattr setprocattr key_getsecurity audit_rule_match xfrm_decode_session ismaclabel`);
+
+/** Their arguments may be half built or half freed: not trusted pointers. */
+export const UNTRUSTED_LSM_HOOKS = set(`
+  bpf_map_free bpf_prog_free file_alloc_security file_free_security sk_alloc_security sk_free_security task_free`);
+
+/** Return 0 or 1; the others 0 or a negative errno. */
+export const BOOL_LSM_HOOKS = set(`
+  xfrm_state_pol_flow_match audit_rule_known inode_xattr_skipcap`);
+
+/** Called with the socket locked (first) or in its early life (second): bpf_setsockopt is allowed in lsm_cgroup. */
+export const SOCKOPT_LSM_HOOKS = set(
+  `sock_graft inet_csk_clone inet_conn_established socket_post_create socket_socketpair`,
+);
+
+/** Lowest result of a hook that returns an errno. */
+export const MAX_ERRNO = 4095;
