@@ -68,7 +68,7 @@ export type GlobalKind = "rodata" | "data" | "bss" | "kconfig";
 
 export interface GlobalData {
   readonly kind: GlobalKind;
-  /** Initial contents, valueSize bytes; never to be written to. */
+  /** Initial contents, valueSize bytes (less for an arena); never to be written to. */
   readonly bytes: Uint8Array;
 }
 
@@ -130,7 +130,7 @@ export type Reloc =
   /** ld_imm64 of an address inside the (only) value of a global data map, or of an arena. */
   | { readonly insnIdx: number; readonly kind: "map_value"; readonly map: number; readonly off: number }
   /** ld_imm64 of a .kconfig or .ksyms variable, or of a kfunc's address. */
-  | { readonly insnIdx: number; readonly kind: "extern"; readonly extern: number; readonly off: number }
+  | { readonly insnIdx: number; readonly kind: "extern"; readonly extern: number }
   /** Call of a kfunc. */
   | { readonly insnIdx: number; readonly kind: "kfunc"; readonly extern: number };
 
