@@ -116,7 +116,8 @@ const IS_TRANSPARENT = kindTable({
 /** Bit n set: n bytes is a size that the kind may have. */
 const SIZES_INT = (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8) | (1 << 16);
 const SIZES_FLOAT = (1 << 2) | (1 << 4) | (1 << 8) | (1 << 12) | (1 << 16);
-const SIZES_ENUM = (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8);
+/** 0 is how clang writes a forward declaration of an enum. */
+const SIZES_ENUM = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8);
 
 function kindTable(entries: Record<number, number>, other = 0): Int8Array {
   const table = new Int8Array(32).fill(other);
@@ -682,7 +683,7 @@ function indexTypes(words: Uint32Array, firstId: number, strEnd: number): Uint32
       if (!isSize(SIZES_INT, words[w + 2])) bad(`INT of ${words[w + 2]} bytes, wanted 1, 2, 4, 8 or 16`);
       if (bits + bitOffset > 8 * words[w + 2]) bad(`INT of ${bits} bits at bit ${bitOffset} in ${words[w + 2]} bytes`);
     } else if (kind === BTF_KIND_ENUM || kind === BTF_KIND_ENUM64) {
-      if (!isSize(SIZES_ENUM, words[w + 2])) bad(`${kindName(kind)} of ${words[w + 2]} bytes, wanted 1, 2, 4 or 8`);
+      if (!isSize(SIZES_ENUM, words[w + 2])) bad(`${kindName(kind)} of ${words[w + 2]} bytes, wanted 0, 1, 2, 4 or 8`);
     } else if (kind === BTF_KIND_FLOAT) {
       if (!isSize(SIZES_FLOAT, words[w + 2])) bad(`FLOAT of ${words[w + 2]} bytes, wanted 2, 4, 8, 12 or 16`);
     }

@@ -22,6 +22,9 @@ export interface LineInfo {
   readonly insnOff: number;
   readonly fileName: string;
   readonly line: string;
+  /** The same two as string offsets, as bpf(2) takes them. */
+  readonly fileNameOff: number;
+  readonly lineOff: number;
   readonly lineNum: number;
   readonly column: number;
 }
@@ -106,6 +109,8 @@ export function parseBtfExt(bytes: Uint8Array, btf: Btf): BtfExt {
         insnOff: view.getUint32(at, true),
         fileName: str("line_info file", view.getUint32(at + 4, true)),
         line: str("line_info line", view.getUint32(at + 8, true)),
+        fileNameOff: view.getUint32(at + 4, true),
+        lineOff: view.getUint32(at + 8, true),
         lineNum: position >>> 10,
         column: position & 0x3ff,
       };
