@@ -9,6 +9,7 @@
  * Most instructions are told apart by `code`; some also by `off` (sdiv, movsx), `imm` (atomics, byte swaps) or the src
  * field (pseudo calls and immediates). `OPCODES` lists every valid combination once; `opcodeOf` finds the entry.
  */
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from "../abi/bpf.ts";
 import type { Insns } from "./insns.ts";
 
 // Instruction classes: code & 7
@@ -128,7 +129,13 @@ export type OpKind =
   | "ja"
   | "may_goto"
   | "jmp"
+  /** helper imm */
   | "call"
+  /** bpf-to-bpf, imm relative to the next instruction */
+  | "call_local"
+  /** BTF id imm, module BTF fd index off */
+  | "call_kfunc"
+  /** helper whose id is in dst */
   | "callx"
   | "exit";
 
@@ -211,6 +218,9 @@ const ATOMIC_OPS = [
   [BPF_CMPXCHG, "cmpxchg", ""],
 ] as const;
 
+/** What src of ld_imm64 says the value is: RFC 9669, table 12, in the order of BPF_PSEUDO_*. */
+const LD_IMM64_SRC = ["imm64", "map_fd", "map_value", "btf_id", "func", "map_idx", "map_idx_value"] as const;
+
 const SIZES = [BPF_B, BPF_H, BPF_W, BPF_DW] as const;
 
 function alu(): Opcode[] {
@@ -276,8 +286,10 @@ function jumps(): Opcode[] {
   out.push(op("ja", BPF_JMP | BPF_JA, "ja", { dst: 0, src: 0, imm: 0 }));
   out.push(op("ja", BPF_JMP32 | BPF_JA, "ja", { width: 32, dst: 0, src: 0, off: 0, cpu: 4 }));
   out.push(op("may_goto", BPF_JMP | BPF_JCOND, "may_goto", { dst: 0, src: 0, imm: 0, cpu: "linux" }));
-  // src: 0 helper id, 1 (BPF_PSEUDO_CALL) relative target, 2 (BPF_PSEUDO_KFUNC_CALL) BTF id with off = module fd index
-  out.push(op("call", BPF_JMP | BPF_CALL, "call", { dst: 0 }));
+  const call = BPF_JMP | BPF_CALL;
+  out.push(op("call", call, "call", { dst: 0, src: 0, off: 0 }));
+  out.push(op("call_local", call, "call_local", { dst: 0, src: BPF_PSEUDO_CALL, off: 0 }));
+  out.push(op("call_kfunc", call, "call_kfunc", { dst: 0, src: BPF_PSEUDO_KFUNC_CALL, cpu: "linux" }));
   out.push(op("callx", BPF_JMP | BPF_CALL | BPF_X, "callx", { src: 0, off: 0, imm: 0 }));
   out.push(op("exit", BPF_JMP | BPF_EXIT, "exit", { dst: 0, src: 0, off: 0, imm: 0 }));
   return out;
@@ -308,7 +320,9 @@ function memory(): Opcode[] {
       );
     }
   }
-  out.push(op("ld_imm64", BPF_LD | BPF_IMM | BPF_DW, "ld_imm64", { off: 0 }));
+  for (const [src, name] of LD_IMM64_SRC.entries()) {
+    out.push(op("ld_imm64", BPF_LD | BPF_IMM | BPF_DW, name, { src, off: 0 }));
+  }
   for (const bits of [BPF_B, BPF_H, BPF_W]) {
     const size = sizeBytes(bits);
     out.push(op("ld_abs", BPF_LD | BPF_ABS | bits, "ld_abs", { size, dst: 0, src: 0, off: 0 }));
