@@ -40,6 +40,7 @@ import {
   type BtfType,
   kindName,
 } from "./kinds.ts";
+import { alignOf } from "./layout.ts";
 import { NameIndex } from "./names.ts";
 
 export const BTF_MAGIC = 0xeb9f;
@@ -152,6 +153,7 @@ export class Btf {
 
   readonly #text = new Map<number, string>();
   readonly #types = new Map<number, BtfType>();
+  readonly #aligns = new Map<number, number>();
   #names: NameIndex | undefined;
   #flavors: Map<string, number[]> | undefined;
   #tagsOf: Map<number, number[]> | undefined;
@@ -276,6 +278,11 @@ export class Btf {
           return -1;
       }
     }
+  }
+
+  /** Natural alignment in bytes; 1 for what has none and for packed structs. See layout.ts. */
+  align(id: number): number {
+    return alignOf(this, id, this.#aligns, 0);
   }
 
   elemType(arrayId: number): number {
