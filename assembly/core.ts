@@ -4,3 +4,7 @@ export * from "./net/batch";
 export * from "./net/csum";
 export * from "./net/skb";
 export * from "./net/xdp";
+export * from "./helpers/cpu";
+export * from "./helpers/probe";
+export * from "./helpers/dynptr";
+export * from "./helpers/spin_lock";

@@ -10,6 +10,7 @@ import {
   BPF_FUNC_per_cpu_ptr,
   BPF_FUNC_this_cpu_ptr,
 } from "../abi/bpf.ts";
+import { ENOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -25,6 +26,7 @@ export const get_prandom_u32: Helper = {
   name: "get_prandom_u32",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":p",
+  call: (rt) => rt.random32(),
 };
 
 export const get_smp_processor_id: Helper = {
@@ -32,6 +34,7 @@ export const get_smp_processor_id: Helper = {
   name: "get_smp_processor_id",
   proto: { args: [], ret: RET_INTEGER, allowFastcall: true },
   abi: ":p",
+  core: "get_smp_processor_id",
 };
 
 export const get_numa_node_id: Helper = {
@@ -39,6 +42,7 @@ export const get_numa_node_id: Helper = {
   name: "get_numa_node_id",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":i",
+  call: () => 0,
 };
 
 export const per_cpu_ptr: Helper = {
@@ -49,6 +53,7 @@ export const per_cpu_ptr: Helper = {
     ret: RET_PTR_TO_MEM_OR_BTF_ID | PTR_MAYBE_NULL | MEM_RDONLY,
   },
   abi: "pp:p",
+  unsupported: { errno: ENOTSUPP, reason: "per-CPU variables of the kernel are not modelled" },
 };
 
 export const this_cpu_ptr: Helper = {
@@ -56,4 +61,5 @@ export const this_cpu_ptr: Helper = {
   name: "this_cpu_ptr",
   proto: { args: [ARG_PTR_TO_PERCPU_BTF_ID], ret: RET_PTR_TO_MEM_OR_BTF_ID | MEM_RDONLY },
   abi: "p:p",
+  unsupported: { errno: ENOTSUPP, reason: "per-CPU variables of the kernel are not modelled" },
 };

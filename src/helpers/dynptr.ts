@@ -38,6 +38,7 @@ export const dynptr_from_mem: Helper = {
     ret: RET_INTEGER,
   },
   abi: "ppqp:i",
+  core: "dynptr_from_mem",
 };
 
 export const dynptr_read: Helper = {
@@ -48,6 +49,7 @@ export const dynptr_read: Helper = {
     ret: RET_INTEGER,
   },
   abi: "ppppq:i",
+  core: "dynptr_read",
 };
 
 export const dynptr_write: Helper = {
@@ -64,6 +66,7 @@ export const dynptr_write: Helper = {
     ret: RET_INTEGER,
   },
   abi: "ppppq:i",
+  core: "dynptr_write",
 };
 
 export const dynptr_data: Helper = {
@@ -74,4 +77,5 @@ export const dynptr_data: Helper = {
     ret: RET_PTR_TO_DYNPTR_MEM_OR_NULL,
   },
   abi: "ppp:p",
+  core: "dynptr_data",
 };

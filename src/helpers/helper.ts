@@ -11,7 +11,7 @@ export interface Helper {
   readonly id: number;
   readonly name: string;
   readonly proto: HelperProto;
-  /** Program types for which the kernel has another prototype under the same id; read through protoFor() of table.ts. */
+  /** Program types for which the kernel has another function under the same id; read through protoFor() and bodyFor() of table.ts. */
   readonly variants?: readonly HelperVariant[];
   /** Letters of arguments and result; see docs/ARCHITECTURE.md, "Calling conventions". */
   readonly abi: string;
@@ -25,9 +25,12 @@ export interface Helper {
   readonly unsupported?: { readonly errno: number; readonly reason: string };
 }
 
+/** What differs in programs of these types: prototype, body, or both. */
 export interface HelperVariant {
   readonly progs: readonly number[];
-  readonly proto: HelperProto;
+  readonly proto?: HelperProto;
+  readonly core?: string;
+  readonly call?: (rt: Runtime, ...args: number[]) => number;
 }
 
 /** Refined by src/helpers/types.ts. */

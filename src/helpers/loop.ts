@@ -4,7 +4,8 @@
  * Source   kernel/bpf/bpf_iter.c.
  */
 import { BPF_FUNC_for_each_map_elem, BPF_FUNC_loop } from "../abi/bpf.ts";
-import type { Helper } from "./helper.ts";
+import { E2BIG, EINVAL } from "../abi/errno.ts";
+import type { Helper, Runtime } from "./helper.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_MAP_PTR,
@@ -20,6 +21,7 @@ export const loop: Helper = {
   proto: { args: [ARG_SCALAR, ARG_PTR_TO_FUNC, ARG_PTR_TO_STACK_OR_NULL, ARG_ANYTHING], ret: RET_INTEGER },
   callsBack: true,
   abi: "pppq:i",
+  call: bpfLoop,
 };
 
 export const for_each_map_elem: Helper = {
@@ -29,3 +31,14 @@ export const for_each_map_elem: Helper = {
   callsBack: true,
   abi: "pppq:i",
 };
+
+/** BPF_MAX_LOOPS. */
+const MAX_LOOPS = 1 << 23;
+
+function bpfLoop(rt: Runtime, nr: number, fn: number, ctx: number, flagsLo: number, flagsHi: number): number {
+  if (flagsLo | flagsHi) return -EINVAL;
+  nr >>>= 0;
+  if (nr > MAX_LOOPS) return -E2BIG;
+  for (let i = 0; i < nr; i++) if (rt.callback(fn, i, ctx, 0, 0, 0)) return i + 1;
+  return nr;
+}

@@ -12,6 +12,7 @@ export const spin_lock: Helper = {
   name: "spin_lock",
   proto: { args: [ARG_PTR_TO_SPIN_LOCK], ret: RET_VOID },
   abi: "p:i",
+  core: "spin_lock",
 };
 
 export const spin_unlock: Helper = {
@@ -19,4 +20,5 @@ export const spin_unlock: Helper = {
   name: "spin_unlock",
   proto: { args: [ARG_PTR_TO_SPIN_LOCK], ret: RET_VOID },
   abi: "p:i",
+  core: "spin_unlock",
 };

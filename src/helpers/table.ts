@@ -82,3 +82,15 @@ export const HELPERS: readonly (Helper | undefined)[] = (() => {
 export function protoFor(helper: Helper, progType: number): Proto {
   return helper.variants?.find((v) => v.progs.includes(progType))?.proto ?? helper.proto;
 }
+
+/** The helper with the body that runs in programs of this type. */
+export function bodyFor(helper: Helper, progType: number): Helper {
+  const v = helper.variants?.find((v) => v.progs.includes(progType));
+  if (!v || (v.core === undefined && v.call === undefined)) return helper;
+  const { core: _core, call: _call, ...rest } = helper;
+  return {
+    ...rest,
+    ...(v.core === undefined ? {} : { core: v.core }),
+    ...(v.call === undefined ? {} : { call: v.call }),
+  };
+}

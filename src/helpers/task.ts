@@ -18,7 +18,9 @@ import {
   BPF_FUNC_send_signal_thread,
   BPF_FUNC_task_pt_regs,
 } from "../abi/bpf.ts";
-import type { Helper } from "./helper.ts";
+import { EINVAL, ENOTSUPP } from "../abi/errno.ts";
+import type { Helper, Runtime } from "./helper.ts";
+import { big, ret64 } from "./runtime.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_MAP_PTR,
@@ -38,6 +40,7 @@ export const get_current_pid_tgid: Helper = {
   name: "get_current_pid_tgid",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":q",
+  call: pidTgid,
 };
 
 export const get_current_uid_gid: Helper = {
@@ -45,6 +48,7 @@ export const get_current_uid_gid: Helper = {
   name: "get_current_uid_gid",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":q",
+  call: uidGid,
 };
 
 export const get_current_comm: Helper = {
@@ -52,6 +56,7 @@ export const get_current_comm: Helper = {
   name: "get_current_comm",
   proto: { args: [ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "pp:i",
+  call: comm,
 };
 
 export const get_current_task: Helper = {
@@ -59,6 +64,7 @@ export const get_current_task: Helper = {
   name: "get_current_task",
   proto: { args: [], ret: RET_INTEGER, gplOnly: true },
   abi: ":q",
+  call: currentTask,
 };
 
 export const get_current_task_btf: Helper = {
@@ -66,6 +72,7 @@ export const get_current_task_btf: Helper = {
   name: "get_current_task_btf",
   proto: { args: [], ret: RET_PTR_TO_BTF_ID_TRUSTED, retBtf: "task_struct", gplOnly: true },
   abi: ":p",
+  call: currentTaskAddr,
 };
 
 export const task_pt_regs: Helper = {
@@ -79,6 +86,7 @@ export const task_pt_regs: Helper = {
     gplOnly: true,
   },
   abi: "p:p",
+  unsupported: { errno: ENOTSUPP, reason: "the task model has no user registers" },
 };
 
 export const get_ns_current_pid_tgid: Helper = {
@@ -86,6 +94,7 @@ export const get_ns_current_pid_tgid: Helper = {
   name: "get_ns_current_pid_tgid",
   proto: { args: [ARG_ANYTHING, ARG_ANYTHING, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "qqpp:i",
+  call: nsPidTgid,
 };
 
 export const send_signal: Helper = {
@@ -93,6 +102,7 @@ export const send_signal: Helper = {
   name: "send_signal",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
   abi: "p:i",
+  unsupported: { errno: ENOTSUPP, reason: "signals are not modelled" },
 };
 
 export const send_signal_thread: Helper = {
@@ -100,6 +110,7 @@ export const send_signal_thread: Helper = {
   name: "send_signal_thread",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
   abi: "p:i",
+  unsupported: { errno: ENOTSUPP, reason: "signals are not modelled" },
 };
 
 export const current_task_under_cgroup: Helper = {
@@ -107,13 +118,15 @@ export const current_task_under_cgroup: Helper = {
   name: "current_task_under_cgroup",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:i",
+  unsupported: { errno: ENOTSUPP, reason: "cgroups are not modelled" },
 };
 
 export const copy_from_user: Helper = {
   id: BPF_FUNC_copy_from_user,
   name: "copy_from_user",
   proto: { args: [ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING], ret: RET_INTEGER, mightSleep: true },
-  abi: "ppp:i",
+  abi: "ppq:i",
+  core: "probe_read",
 };
 
 export const copy_from_user_task: Helper = {
@@ -126,7 +139,8 @@ export const copy_from_user_task: Helper = {
     gplOnly: true,
     mightSleep: true,
   },
-  abi: "ppppq:i",
+  abi: "ppqpq:i",
+  call: copyFromUserTask,
 };
 
 export const find_vma: Helper = {
@@ -139,4 +153,84 @@ export const find_vma: Helper = {
   },
   callsBack: true,
   abi: "pqppq:i",
+  unsupported: { errno: ENOTSUPP, reason: "virtual memory areas are not modelled" },
 };
+
+/** The task that a program finds itself in. */
+export interface CurrentTask {
+  readonly pid: number;
+  readonly tgid: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly comm: string;
+  /** Address of its task_struct. */
+  readonly addr: number;
+  /** Device and inode of its pid namespace. */
+  readonly pidNsDev: bigint;
+  readonly pidNsIno: bigint;
+}
+
+declare module "./helper.ts" {
+  interface RuntimeServices {
+    readonly task: { current(): CurrentTask };
+  }
+}
+
+function pidTgid(rt: Runtime): number {
+  const t = rt.services.task.current();
+  return ret64(rt, t.pid, t.tgid);
+}
+
+function uidGid(rt: Runtime): number {
+  const t = rt.services.task.current();
+  return ret64(rt, t.uid, t.gid);
+}
+
+function comm(rt: Runtime, buf: number, size: number): number {
+  const n = size >>> 0;
+  if (!n) return -EINVAL;
+  const name = new TextEncoder().encode(rt.services.task.current().comm).subarray(0, Math.min(15, n - 1));
+  rt.memory.fill(buf >>> 0, 0, n);
+  rt.memory.writeBytes(buf >>> 0, name);
+  return 0;
+}
+
+function currentTask(rt: Runtime): number {
+  return ret64(rt, rt.services.task.current().addr, 0);
+}
+
+function currentTaskAddr(rt: Runtime): number {
+  return rt.services.task.current().addr;
+}
+
+function nsPidTgid(rt: Runtime, dl: number, dh: number, il: number, ih: number, nsdata: number, size: number): number {
+  const t = rt.services.task.current();
+  const same = big(dl, dh) === t.pidNsDev && big(il, ih) === t.pidNsIno;
+  const n = size >>> 0;
+  if (n !== 8 || !same) {
+    rt.memory.fill(nsdata >>> 0, 0, n);
+    return -EINVAL;
+  }
+  rt.memory.writeU32(nsdata >>> 0, t.pid);
+  rt.memory.writeU32((nsdata >>> 0) + 4, t.tgid);
+  return 0;
+}
+
+/** Every task shares the one address space. */
+function copyFromUserTask(
+  rt: Runtime,
+  dst: number,
+  size: number,
+  srcLo: number,
+  srcHi: number,
+  _task: number,
+  flagsLo: number,
+  flagsHi: number,
+): number {
+  if (flagsLo | flagsHi) return -EINVAL;
+  return rt.memory.exports<ProbeExports>().probe_read(dst, size, big(srcLo, srcHi));
+}
+
+interface ProbeExports {
+  probe_read(dst: number, size: number, src: bigint): number;
+}
