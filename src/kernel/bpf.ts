@@ -282,6 +282,24 @@ export interface BpfEvent {
   readonly path?: string;
 }
 
+/** One record of a ring buffer or of a perf event array. */
+export interface MapRecord {
+  /** CPU that wrote it; 0 for ring buffers. */
+  readonly cpu: number;
+  readonly data: Uint8Array;
+  /** Perf event arrays: records dropped before this one for want of room. */
+  readonly lost: number;
+}
+
+/** The consumer of a ring buffer or perf event array (on Linux: mmap and epoll). */
+export interface MapReader {
+  /** Takes the oldest records, at most `max`; discarded ring buffer records are skipped. */
+  read(max?: number): MapRecord[];
+  /** Calls back, outside of any program run, when there may be records to read. One listener at a time. */
+  onData(listener: () => void): void;
+  close(): void;
+}
+
 export interface Bpf {
   // Maps
   mapCreate(attr: MapCreateAttr): Fd;
@@ -298,6 +316,8 @@ export interface Bpf {
   mapUpdateBatch(fd: Fd, keys: Uint8Array, values: Uint8Array, count: number, elemFlags?: bigint): number;
   mapDeleteBatch(fd: Fd, keys: Uint8Array, count: number, elemFlags?: bigint): number;
   mapFreeze(fd: Fd): void;
+  /** Becomes the consumer of a ring buffer, or fills a perf event array with one buffer per CPU. @throws EINVAL */
+  mapReader(fd: Fd): MapReader;
 
   // Programs
   /** @throws VerifierError */
