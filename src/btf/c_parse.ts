@@ -90,6 +90,8 @@ export class CTypes {
   /** Ids of FUNC_PROTOs made here, for telling functions from variables. */
   readonly #protos = new Set<number>();
   readonly #arrays = new Map<number, { elem: number; nelems: number }>();
+  /** Variables declared so far. */
+  readonly variables = new Map<string, { readonly id: number; readonly size: number }>();
   #in: TokenStream = new TokenStream("", "C types");
 
   constructor(builder: BtfBuilder, base?: Btf) {
@@ -149,7 +151,8 @@ export class CTypes {
         const id = this.#builder.func(name, type, linkage);
         if (isKfunc) this.#builder.declTag("bpf_kfunc", id);
       } else {
-        this.#builder.var(name, type, isStatic ? BTF_LINKAGE_STATIC : BTF_LINKAGE_GLOBAL);
+        const id = this.#builder.var(name, type, isStatic ? BTF_LINKAGE_STATIC : BTF_LINKAGE_GLOBAL);
+        this.variables.set(name, { id, size: this.#shape(type).size });
       }
     } while (tokens.accept(","));
     tokens.expect(";");

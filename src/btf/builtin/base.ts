@@ -1,0 +1,48 @@
+/** Integer typedefs. Names as in Linux 6.18; large kernel structures are cut down to the fields that programs read. */
+
+export const BASE_TYPES = `
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s8 s8;
+typedef __s16 s16;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u16 __le16;
+typedef __u32 __le32;
+typedef __u64 __le64;
+typedef __u16 __sum16;
+typedef __u32 __wsum;
+typedef _Bool bool;
+typedef unsigned long __kernel_ulong_t;
+typedef __kernel_ulong_t __kernel_size_t;
+typedef __kernel_size_t size_t;
+typedef long __kernel_long_t;
+typedef __kernel_long_t __kernel_ssize_t;
+typedef __kernel_ssize_t ssize_t;
+typedef int __kernel_pid_t;
+typedef __kernel_pid_t pid_t;
+typedef unsigned int __kernel_uid32_t;
+typedef __kernel_uid32_t uid_t;
+typedef unsigned int __kernel_gid32_t;
+typedef __kernel_gid32_t gid_t;
+typedef long long __kernel_loff_t;
+typedef __kernel_loff_t loff_t;
+typedef u32 __kernel_dev_t;
+typedef __kernel_dev_t dev_t;
+typedef unsigned short umode_t;
+typedef unsigned int gfp_t;
+typedef unsigned long uintptr_t;
+`;
