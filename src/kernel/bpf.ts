@@ -6,9 +6,10 @@
  * Errors   BpfError with the errno Linux gives; a program that does not verify gives VerifierError with the log.
  * Ids      global ids are plain numbers; 0 is none. An Fd is meaningful only in the Bpf (process) that returned it.
  */
-import { BpfError, type Errno } from "../abi/errno.ts";
+import type { VerifierStats } from "../verifier/error.ts";
 import type { Fd } from "./fd.ts";
 
+export { VerifierError, type VerifierStats } from "../verifier/error.ts";
 export type { Fd } from "./fd.ts";
 
 /** BPF_MAP_CREATE. */
@@ -85,17 +86,6 @@ export interface ProgLoadAttr {
   readonly logSize?: number;
 }
 
-/** What Linux's verifier prints at the end of a log of level 4, and how long it took. */
-export interface VerifierStats {
-  readonly insnsProcessed: number;
-  readonly maxStatesPerInsn: number;
-  readonly totalStates: number;
-  readonly peakStates: number;
-  readonly markRead: number;
-  readonly stackDepth: string;
-  readonly timeUs: number;
-}
-
 export interface ProgLoadResult {
   readonly fd: Fd;
   /** Empty when logLevel is 0. */
@@ -104,31 +94,6 @@ export interface ProgLoadResult {
   readonly logTrueSize: number;
   /** Absent where the kernel does not tell. */
   readonly stats?: VerifierStats;
-}
-
-/** A program the verifier refused. */
-export class VerifierError extends BpfError {
-  override readonly name = "VerifierError";
-  readonly log: string;
-  readonly insnIdx: number | undefined;
-  readonly stats: VerifierStats | undefined;
-
-  constructor(
-    errno: Errno,
-    message: string,
-    detail: {
-      log: string;
-      insnIdx?: number | undefined;
-      stats?: VerifierStats | undefined;
-      context?: Record<string, unknown>;
-    },
-    cause?: unknown,
-  ) {
-    super(errno, message, { ...detail.context, insnIdx: detail.insnIdx }, cause);
-    this.log = detail.log;
-    this.insnIdx = detail.insnIdx;
-    this.stats = detail.stats;
-  }
 }
 
 /** struct bpf_prog_info. */

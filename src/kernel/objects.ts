@@ -1,0 +1,89 @@
+/**
+ * Counted objects with global ids: what fds, pins, attachments and other objects hold.
+ *
+ * Rule      whatever is reachable from an fd, a pin or an attachment lives; nothing else does. Every holder owns one
+ *           reference; the last put() releases what the object itself holds and its memory.
+ * Ids       from 1 upwards, never reused in one kernel, one number space per kind.
+ */
+import { BpfError, ENOENT } from "../abi/errno.ts";
+
+export type ObjKind = "map" | "prog" | "btf" | "link";
+
+export abstract class KObject {
+  abstract readonly kind: ObjKind;
+  id = 0;
+  #refs = 1;
+
+  get refs(): number {
+    return this.#refs;
+  }
+
+  get(): this {
+    if (this.#refs === 0) throw new Error(`${this.kind} ${this.id}: use after the last reference`);
+    this.#refs++;
+    return this;
+  }
+
+  put(): void {
+    if (this.#refs === 0) throw new Error(`${this.kind} ${this.id}: put without a reference`);
+    if (--this.#refs === 0) this.release();
+  }
+
+  /** A user-space reference (fd or pin) came or went. */
+  getUser(): this {
+    return this.get();
+  }
+
+  putUser(): void {
+    this.put();
+  }
+
+  /** Gives up what the object holds: its id, references, memory. */
+  protected abstract release(): void;
+}
+
+/** Objects of one kind by id. */
+export class IdTable<T extends KObject> {
+  readonly #byId = new Map<number, T>();
+  readonly #what: string;
+  #next = 1;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  add(obj: T): T {
+    obj.id = this.#next++;
+    this.#byId.set(obj.id, obj);
+    return obj;
+  }
+
+  remove(obj: T): void {
+    this.#byId.delete(obj.id);
+  }
+
+  find(id: number): T | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** @throws ENOENT */
+  at(id: number): T {
+    const obj = this.#byId.get(id);
+    if (!obj) throw new BpfError(ENOENT, `no ${this.#what} has id ${id}`, { id });
+    return obj;
+  }
+
+  /** The smallest id above `id`; ids ascend in insertion order. */
+  next(id: number): number | undefined {
+    for (const n of this.#byId.keys()) if (n > id) return n;
+    return undefined;
+  }
+
+  values(): IterableIterator<T> {
+    return this.#byId.values();
+  }
+}
