@@ -52,12 +52,13 @@ import { skbInsertTag, skbRemoveTag } from "./skb";
 const HEADROOM: u32 = 256;
 const PACKET_SIZE: u32 = 16;
 const RESULT_SIZE: u32 = 32;
+/** What one run may use: programs that helpers run meanwhile start below it. Mirrors RUN_STACK of src/jit/entries.ts. */
+const RUN_STACK: u32 = 8192;
 
 // @ts-ignore: decorator
 @inline
-function call(entry: u32, ctx: u32): u32 {
+function call(entry: u32, fp: u32, ctx: u32): u32 {
   store<u32>(CPU_CTX_ADDR, 0, CTX_TAIL_CALLS);
-  const fp = load<u32>(CPU_CTX_ADDR, CTX_STACK_TOP);
   return <u32>call_indirect<u64>(entry, fp, <u64>ctx, <u64>0, <u64>0, <u64>0, <u64>0);
 }
 
@@ -77,6 +78,8 @@ function putResult(result: u32, counts: u32, verdict: u32, data: u32, len: u32):
 
 /** entry: index of the program in the table; ctx: an XDP record whose device fields are set. */
 export function xdp_batch(entry: u32, ctx: u32, packets: u32, n: u32, results: u32, counts: u32, progress: u32): void {
+  const fp = load<u32>(CPU_CTX_ADDR, CTX_STACK_TOP);
+  store<u32>(CPU_CTX_ADDR, fp - RUN_STACK, CTX_STACK_TOP);
   for (let i: u32 = 0; i < n; i++) {
     store<u32>(progress, i);
     const data = load<u32>(packets);
@@ -88,13 +91,14 @@ export function xdp_batch(entry: u32, ctx: u32, packets: u32, n: u32, results: u
     store<u32>(ctx, 0, XDP_FRAGS_LEN);
     store<u32>(ctx, load<u32>(packets, 12), XDP_RX_QUEUE);
     store<u32>(CPU_CTX_ADDR, 0, CTX_REDIRECT_KIND);
-    const verdict = call(entry, ctx);
+    const verdict = call(entry, fp, ctx);
     const now = load<u32>(ctx, XDP_DATA);
     putResult(results, counts, verdict, now, load<u32>(ctx, XDP_DATA_END) - now);
     store<u32>(results, <u32>load<u64>(CPU_CTX_ADDR, CTX_REDIRECT_FLAGS), 28);
     packets += PACKET_SIZE;
     results += RESULT_SIZE;
   }
+  store<u32>(CPU_CTX_ADDR, fp, CTX_STACK_TOP);
 }
 
 /**
@@ -129,6 +133,8 @@ export function skb_batch(
   entries: u32, nEntries: u32, skb: u32, template: u32, mac: u64, l2: u32,
   packets: u32, n: u32, results: u32, counts: u32, progress: u32,
 ): void {
+  const fp = load<u32>(CPU_CTX_ADDR, CTX_STACK_TOP);
+  store<u32>(CPU_CTX_ADDR, fp - RUN_STACK, CTX_STACK_TOP);
   for (let i: u32 = 0; i < n; i++) {
     store<u32>(progress, i);
     memory.copy(skb, template, SKB_RECORD_SIZE);
@@ -147,7 +153,7 @@ export function skb_batch(
     store<u32>(skb, at + len - data, SKB_WIRE_LEN);
     store<u32>(CPU_CTX_ADDR, 0, CTX_REDIRECT_KIND);
     let verdict: u32 = -1;
-    for (let e: u32 = 0; e < nEntries && verdict == -1; e++) verdict = call(load<u32>(entries + (e << 2)), skb);
+    for (let e: u32 = 0; e < nEntries && verdict == -1; e++) verdict = call(load<u32>(entries + (e << 2)), fp, skb);
     if (!l2) restoreEth(skb);
     if (load<u32>(skb, SKB_VLAN_PRESENT)) skbInsertTag(skb);
     const now = load<u32>(skb, SKB_DATA);
@@ -156,6 +162,7 @@ export function skb_batch(
     packets += PACKET_SIZE;
     results += RESULT_SIZE;
   }
+  store<u32>(CPU_CTX_ADDR, fp, CTX_STACK_TOP);
 }
 
 /** Back to the Ethernet header, where the packet of an L3 hook still has it. */
