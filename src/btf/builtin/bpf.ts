@@ -210,7 +210,7 @@ struct bpf_iter__udp {
     struct udp_sock *udp_sk;
   };
   uid_t uid;
-  int bucket;
+  int bucket __attribute__((aligned(8)));
 };
 struct bpf_iter__unix {
   union {
