@@ -120,7 +120,7 @@ interface Node {
 class NodeCodec implements Codec {
   readonly #node: Node;
   /** Of the last buffer seen: the keys and values of a map all lie in one, and a new view costs more than a read. */
-  #view = new DataView(new ArrayBuffer(0));
+  #view: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(node: Node) {
     this.#node = node;
