@@ -80,8 +80,8 @@ export function compile(
   const m = new ModuleBuilder();
   const progType = m.type(PROG_PARAMS, PROG_RESULTS);
   const { shared = false, indirect = new Set() } = options;
-  const buffer = env.rt.memory.env.memory.buffer;
-  m.importMemory("env", "memory", shared ? { min: buffer.byteLength >>> 16, max: 65536, shared } : { min: 0 });
+  const isShared = typeof SharedArrayBuffer !== "undefined" && env.rt.memory.memory.buffer instanceof SharedArrayBuffer;
+  m.importMemory("env", "memory", isShared ? { min: 0, max: 65536, shared: true } : { min: 0 });
   m.importTable("env", "table", { min: 0 });
   const values: Record<string, WebAssembly.ImportValue> = {
     memory: env.rt.memory.env.memory,
