@@ -32,6 +32,7 @@ export const map_lookup_elem: Helper = {
   name: "map_lookup_elem",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_KEY], ret: RET_PTR_TO_MAP_VALUE_OR_NULL, pktAccess: true },
   abi: "pp:p",
+  core: "map_lookup_elem",
 };
 
 export const map_update_elem: Helper = {
@@ -43,6 +44,7 @@ export const map_update_elem: Helper = {
     pktAccess: true,
   },
   abi: "pppq:i",
+  core: "map_update_elem",
 };
 
 export const map_delete_elem: Helper = {
@@ -50,6 +52,7 @@ export const map_delete_elem: Helper = {
   name: "map_delete_elem",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_KEY], ret: RET_INTEGER, pktAccess: true },
   abi: "pp:i",
+  core: "map_delete_elem",
 };
 
 export const map_push_elem: Helper = {
@@ -57,6 +60,7 @@ export const map_push_elem: Helper = {
   name: "map_push_elem",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_VALUE, ARG_ANYTHING], ret: RET_INTEGER, pktAccess: true },
   abi: "ppq:i",
+  core: "map_push_elem",
 };
 
 export const map_pop_elem: Helper = {
@@ -64,6 +68,7 @@ export const map_pop_elem: Helper = {
   name: "map_pop_elem",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_VALUE | MEM_UNINIT | MEM_WRITE], ret: RET_INTEGER },
   abi: "pp:i",
+  core: "map_pop_elem",
 };
 
 export const map_peek_elem: Helper = {
@@ -71,6 +76,7 @@ export const map_peek_elem: Helper = {
   name: "map_peek_elem",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_VALUE | MEM_UNINIT | MEM_WRITE], ret: RET_INTEGER },
   abi: "pp:i",
+  core: "map_peek_elem",
 };
 
 export const map_lookup_percpu_elem: Helper = {
@@ -82,6 +88,7 @@ export const map_lookup_percpu_elem: Helper = {
     pktAccess: true,
   },
   abi: "ppp:p",
+  core: "map_lookup_percpu_elem",
 };
 
 export const tail_call: Helper = {

@@ -15,12 +15,22 @@ import {
   BPF_FUNC_read_branch_records,
   BPF_FUNC_skb_output,
   BPF_FUNC_xdp_output,
+  BPF_PROG_TYPE_CGROUP_SKB,
   BPF_PROG_TYPE_LSM,
+  BPF_PROG_TYPE_LWT_IN,
+  BPF_PROG_TYPE_LWT_OUT,
+  BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  BPF_PROG_TYPE_LWT_XMIT,
   BPF_PROG_TYPE_PERF_EVENT,
   BPF_PROG_TYPE_RAW_TRACEPOINT,
   BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  BPF_PROG_TYPE_SCHED_ACT,
+  BPF_PROG_TYPE_SCHED_CLS,
+  BPF_PROG_TYPE_SK_SKB,
+  BPF_PROG_TYPE_SOCKET_FILTER,
   BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
+  BPF_PROG_TYPE_XDP,
 } from "../abi/bpf.ts";
 import type { Helper } from "./helper.ts";
 import {
@@ -36,6 +46,19 @@ import {
   MEM_RDONLY,
   RET_INTEGER,
 } from "./types.ts";
+
+/** Their context is an skb. */
+const SKB_PROGS = [
+  BPF_PROG_TYPE_CGROUP_SKB,
+  BPF_PROG_TYPE_LWT_IN,
+  BPF_PROG_TYPE_LWT_OUT,
+  BPF_PROG_TYPE_LWT_XMIT,
+  BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  BPF_PROG_TYPE_SCHED_ACT,
+  BPF_PROG_TYPE_SCHED_CLS,
+  BPF_PROG_TYPE_SOCKET_FILTER,
+  BPF_PROG_TYPE_SK_SKB,
+];
 
 export const perf_event_read: Helper = {
   id: BPF_FUNC_perf_event_read,
@@ -64,6 +87,11 @@ export const perf_event_output: Helper = {
     gplOnly: true,
   },
   abi: "ppqpq:i",
+  core: "bpf_perf_event_output",
+  variants: [
+    { progs: [BPF_PROG_TYPE_XDP], core: "xdp_event_output" },
+    { progs: SKB_PROGS, core: "skb_event_output" },
+  ],
 };
 
 export const perf_prog_read_value: Helper = {
@@ -83,6 +111,7 @@ export const skb_output: Helper = {
     gplOnly: true,
   },
   abi: "ppqpq:i",
+  core: "skb_event_output",
 };
 
 export const xdp_output: Helper = {
@@ -95,6 +124,7 @@ export const xdp_output: Helper = {
     gplOnly: true,
   },
   abi: "ppqpq:i",
+  core: "xdp_event_output",
 };
 
 export const get_stackid: Helper = {

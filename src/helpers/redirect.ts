@@ -11,6 +11,7 @@ import {
   BPF_FUNC_redirect_map,
   BPF_FUNC_redirect_neigh,
   BPF_FUNC_redirect_peer,
+  BPF_PROG_TYPE_XDP,
 } from "../abi/bpf.ts";
 import type { Helper } from "./helper.ts";
 import {
@@ -40,6 +41,8 @@ export const redirect: Helper = {
   name: "redirect",
   proto: { args: [ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pq:i",
+  core: "skb_redirect",
+  variants: [{ progs: [BPF_PROG_TYPE_XDP], core: "xdp_redirect" }],
 };
 
 export const redirect_map: Helper = {
@@ -47,6 +50,7 @@ export const redirect_map: Helper = {
   name: "redirect_map",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pqq:i",
+  core: "redirect_map",
 };
 
 export const redirect_neigh: Helper = {
@@ -64,6 +68,7 @@ export const redirect_peer: Helper = {
   name: "redirect_peer",
   proto: { args: [ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pq:i",
+  core: "redirect_peer",
 };
 
 export const fib_lookup: Helper = {
