@@ -15,6 +15,8 @@ export interface ExecImage {
   readonly subprogs: readonly ExecSubprog[];
   /** By instruction index: each helper and kfunc call. */
   readonly calls: ReadonlyMap<number, CallTarget>;
+  /** Unverified programs: helpers that `callx` may name by id; without them a callx is a fault. */
+  readonly callx?: ReadonlyMap<number, Helper>;
   /** 1 where the verifier found the instruction reachable; absent = all reachable. Others become traps. */
   readonly seen?: Uint8Array;
   /** 1 where a load may fault and then yields 0 (Linux's PROBE_MEM). */

@@ -46,7 +46,8 @@ export interface MemoryHooks {
 
 const CPU_CTX_BASE = 49152;
 const MAX_CPUS = 64;
-const STACK_BYTES = 65536;
+/** BPF stack of one CPU, below CPU_CTX.stackTop of a CPU that runs nothing. */
+export const STACK_BYTES = 65536;
 /** Table slots left to the modules' own element segments. */
 const FIRST_SLOT = 256;
 

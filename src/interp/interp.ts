@@ -1,0 +1,375 @@
+/**
+ * The reference interpreter: loadInterp() makes an ExecImage runnable.
+ *
+ * interp.wasm executes instructions; it comes back for what only the kernel can do, and this driver serves it: helper and
+ * kfunc calls, tail calls, legacy packet loads, faults. Each run and each callback is an activation with its own
+ * registers and frames.
+ *
+ * Function pointers are subprogram numbers. A tail call replaces the running program; in a subprogram it runs in the
+ * place of that frame, as Linux's does. CPU_CTX.stackTop is moved below the running frame while a helper runs.
+ */
+import { BPF_FUNC_tail_call } from "../abi/bpf.ts";
+import type { Helper } from "../helpers/helper.ts";
+import { BPF_X, INSN_SIZE } from "../isa/opcodes.ts";
+import { CPU_CTX } from "../memory/cpu_ctx.ts";
+import { STACK_BYTES, type VAddr } from "../memory/memory.ts";
+import { type EngineEnv, MAX_BPF_STACK, MAX_CALL_FRAMES, MAX_TAIL_CALL_CNT } from "./env.ts";
+import { type BoundHelper, bindHelper } from "./helper_call.ts";
+import { type ExecImage, RunFault, type Runnable } from "./image.ts";
+import { type AccessHook, type Machine, machineOf } from "./machine.ts";
+import { Session } from "./session.ts";
+import { MAY_GOTO_MAX, ST, WHY, type Why } from "./state.ts";
+import { translate } from "./translate.ts";
+
+/** @throws BpfError EINVAL for a jump or call that leaves the program, ENOMEM */
+export function loadInterp(image: ExecImage, env: EngineEnv): Interp {
+  return new Interp(image, env);
+}
+
+/** A run or callback in progress: which program executes on which state. */
+export interface Activation {
+  readonly state: VAddr;
+  prog: Interp;
+}
+
+const FUEL_MAX = (1n << 64n) - 1n;
+
+const FAULTS: Readonly<Partial<Record<Why, string>>> = {
+  [WHY.noFuel]: "out of fuel",
+  [WHY.badInsn]: "reached an instruction that has no way on",
+  [WHY.tooDeep]: `stack overflow: more than ${MAX_CALL_FRAMES} frames`,
+  [WHY.noStack]: "stack overflow",
+};
+
+export class Interp implements Runnable {
+  readonly engine = "interp";
+  readonly entry = 0;
+  readonly image: ExecImage;
+  readonly env: EngineEnv;
+  readonly machine: Machine;
+  /** Address of the translated instructions. */
+  readonly insnsAddr: VAddr;
+  readonly #depthsAddr: VAddr;
+  /** Bodies, made when first called. */
+  readonly #bound = new Map<Helper, BoundHelper>();
+  /** Byte per slot: 1 = breakpoint. 0 until there is one. */
+  #breaksAddr = 0 as VAddr;
+  /** u32 per slot. 0 until counting starts. */
+  #hitsAddr = 0 as VAddr;
+  #onAccess: AccessHook | undefined;
+  /** Of the run in progress; bounded images only. */
+  #fuel = FUEL_MAX;
+  #disposed = false;
+
+  constructor(image: ExecImage, env: EngineEnv) {
+    this.image = image;
+    this.env = env;
+    const { memory } = env.rt;
+    this.machine = machineOf(memory);
+    const bytes = translate(image);
+    this.insnsAddr = memory.alloc(bytes.length);
+    memory.writeBytes(this.insnsAddr, bytes);
+    this.#depthsAddr = memory.alloc((image.insns.length + 1) * 2);
+    for (const sub of image.subprogs) memory.writeU16(this.#depthsAddr + 2 * sub.start, sub.stackDepth);
+    this.machine.addProgram();
+  }
+
+  run(ctx: number): number {
+    const { env } = this;
+    const { cpuCtx, memory } = env.rt;
+    const outer = env.current;
+    const outerFuel = this.#fuel;
+    const tailCalls = memory.readU32(cpuCtx + CPU_CTX.tailCalls);
+    env.current = this;
+    this.#fuel = this.image.fuel === undefined ? FUEL_MAX : BigInt(this.image.fuel);
+    memory.writeU32(cpuCtx + CPU_CTX.tailCalls, 0);
+    try {
+      return this.#activate(0, [ctx]);
+    } finally {
+      env.current = outer;
+      this.#fuel = outerFuel;
+      memory.writeU32(cpuCtx + CPU_CTX.tailCalls, tailCalls);
+    }
+  }
+
+  callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number {
+    return this.#activate(fn, [a1, a2, a3, a4, a5]);
+  }
+
+  /** A run that stops where the caller likes; see Session. */
+  debug(ctx: number): Session {
+    return new Session(this, ctx);
+  }
+
+  /** From now on counts how often each slot is executed. */
+  countHits(): void {
+    if (this.#hitsAddr === 0) this.#hitsAddr = this.env.rt.memory.alloc(4 * (this.image.insns.length + 1));
+  }
+
+  /** Executions by slot since countHits(); undefined before. A copy. */
+  get hits(): Uint32Array | undefined {
+    if (this.#hitsAddr === 0) return undefined;
+    return new Uint32Array(this.env.rt.memory.readBytes(this.#hitsAddr, 4 * this.image.insns.length).buffer);
+  }
+
+  /** Told of every access of the program itself, before it happens; helpers' accesses are theirs. */
+  set onAccess(hook: AccessHook | undefined) {
+    this.#onAccess = hook;
+  }
+
+  /** Puts what a Session watches into its state: the slots before which it stops, hit counts, the access hook. */
+  instrument(state: number, breakpoints: Iterable<number>): void {
+    this.#setBreakpoints(breakpoints);
+    this.#writeHooks(state);
+  }
+
+  #writeHooks(state: number): void {
+    const { view } = this.env.rt.memory;
+    view.setUint32(state + ST.breaks, this.#breaksAddr, true);
+    view.setUint32(state + ST.hits, this.#hitsAddr, true);
+    view.setUint32(state + ST.watch, this.#onAccess ? 1 : 0, true);
+  }
+
+  #setBreakpoints(slots: Iterable<number>): void {
+    const { memory } = this.env.rt;
+    const { length } = this.image.insns;
+    if (this.#breaksAddr === 0) this.#breaksAddr = memory.alloc(length + 1);
+    memory.fill(this.#breaksAddr, 0, length + 1);
+    for (const slot of slots) if (slot >= 0 && slot < length) memory.writeU8(this.#breaksAddr + slot, 1);
+  }
+
+  get #instrumented(): boolean {
+    return this.#hitsAddr !== 0 || this.#onAccess !== undefined;
+  }
+
+  /** Runs `body` with this program's access hook in place. */
+  stepping(body: () => Why): Why {
+    const outer = this.machine.onAccess;
+    this.machine.onAccess = this.#onAccess;
+    try {
+      return body();
+    } finally {
+      this.machine.onAccess = outer;
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const { memory } = this.env.rt;
+    memory.free(this.insnsAddr);
+    memory.free(this.#depthsAddr);
+    memory.free(this.#breaksAddr);
+    memory.free(this.#hitsAddr);
+    this.machine.removeProgram();
+  }
+
+  /** Runs a function to its end on the stack below CPU_CTX.stackTop: low half of r0, upper half in CPU_CTX.retHi. */
+  #activate(subprog: number, args: readonly number[]): number {
+    const { cpuCtx, memory } = this.env.rt;
+    const top = memory.readU32(cpuCtx + CPU_CTX.stackTop);
+    const act: Activation = { state: this.machine.takeState(), prog: this };
+    try {
+      this.begin(act.state, subprog, top, args);
+      this.#drive(act);
+      const { view } = memory;
+      view.setUint32(cpuCtx + CPU_CTX.retHi, view.getUint32(act.state + 4, true), true);
+      return view.getUint32(act.state, true);
+    } finally {
+      memory.writeU32(cpuCtx + CPU_CTX.stackTop, top);
+      this.#fuel = memory.readU64(act.state + ST.fuel);
+      this.machine.giveState(act.state);
+    }
+  }
+
+  #drive(act: Activation): void {
+    const { interp_run, interp_step } = this.machine.exports;
+    const { memory } = this.env.rt;
+    for (;;) {
+      if (act.prog.#instrumented) {
+        // a breakpoint cannot stop a run that nobody steps
+        memory.writeU32(act.state + ST.pass, 1);
+        memory.writeU32(act.state + ST.steps, 0xffffffff);
+        if (
+          this.serve(
+            act,
+            act.prog.stepping(() => interp_step(act.state)),
+          )
+        )
+          return;
+      } else if (this.serve(act, interp_run(act.state))) return;
+    }
+  }
+
+  /** Puts a state at the start of a function: arguments zero-extended, r10 = fp, nothing else in the registers. */
+  begin(state: number, subprog: number, fp: number, args: readonly number[]): void {
+    const { memory } = this.env.rt;
+    const sub = this.image.subprogs[subprog];
+    if (!sub)
+      throw new RunFault(`${this.image.name}: callback to function ${subprog}, of ${this.image.subprogs.length}`);
+    memory.fill(state, 0, ST.frame);
+    const { view } = memory;
+    args.forEach((arg, i) => {
+      view.setUint32(state + 8 * (i + 1), arg, true);
+    });
+    view.setUint32(state + 80, fp, true);
+    this.#enterCode(state, sub.start);
+    view.setUint32(state + ST.stackLimit, fp - MAX_CALL_FRAMES * MAX_BPF_STACK, true);
+    view.setBigUint64(state + ST.fuel, this.#fuel, true);
+    const used = this.machine.stackBase - (fp - roundUp(sub.stackDepth));
+    if (used > STACK_BYTES) throw new RunFault(`${this.image.name}: stack overflow: runs nested too deeply`, sub.start);
+  }
+
+  /** Makes this program the one that the state executes. */
+  #enterCode(state: number, start: number): void {
+    const { view } = this.env.rt.memory;
+    const sub = this.image.subprogs.find((s) => s.start === start);
+    view.setUint32(state + ST.pc, this.insnsAddr + start * INSN_SIZE, true);
+    view.setUint32(state + ST.insns, this.insnsAddr, true);
+    view.setUint32(state + ST.depths, this.#depthsAddr, true);
+    view.setUint32(state + ST.depth, roundUp(sub?.stackDepth ?? 0), true);
+    view.setUint32(state + ST.mayGoto, MAY_GOTO_MAX, true);
+    this.#writeHooks(state);
+  }
+
+  /**
+   * Does what interp.wasm came back for. True when the activation has ended.
+   * @throws RunFault when the run cannot go on
+   */
+  serve(act: Activation, why: Why): boolean {
+    switch (why) {
+      case WHY.exit:
+        return true;
+      case WHY.helper:
+        return act.prog.#helper(act);
+      case WHY.packet:
+        return act.prog.#packet(act);
+      case WHY.step:
+      case WHY.break:
+        return false;
+      default:
+        throw act.prog.#fault(act, why);
+    }
+  }
+
+  /** Slot that the state is at. */
+  slotOf(state: number): number {
+    return (this.env.rt.memory.readU32(state + ST.pc) - this.insnsAddr) / INSN_SIZE;
+  }
+
+  #fault({ state }: Activation, why: Why): RunFault {
+    const at = this.slotOf(state);
+    const what =
+      why === WHY.badAccess
+        ? `access to 0x${this.env.rt.memory.readU64(state + ST.faultAddr).toString(16)} outside the memory that programs may use`
+        : (FAULTS[why] ?? `stopped for reason ${why}`);
+    return new RunFault(`${this.image.name}: ${what} at insn ${at}`, at);
+  }
+
+  #helper(act: Activation): boolean {
+    const { state } = act;
+    const { cpuCtx, memory } = this.env.rt;
+    const at = this.slotOf(state) - 1;
+    const helper = this.#calleeOf(at, state);
+    if (helper.id === BPF_FUNC_tail_call) return this.#tailCall(act);
+    const body = this.#bodyOf(helper);
+    const fp = memory.readU32(state + 80);
+    memory.writeU32(cpuCtx + CPU_CTX.framePtr, fp);
+    memory.writeU32(cpuCtx + CPU_CTX.stackTop, fp - memory.readU32(state + ST.depth));
+    this.#fuel = memory.readU64(state + ST.fuel);
+    try {
+      body(state);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      throw new RunFault(`${this.image.name}: helper ${helper.name}: ${error.message} at insn ${at}`, at, error);
+    }
+    memory.writeU64(state + ST.fuel, this.#fuel);
+    return false;
+  }
+
+  #calleeOf(at: number, state: number): Helper {
+    const { calls, callx, insns, name } = this.image;
+    const target = calls.get(at);
+    if (target) return target.helper;
+    const id = this.env.rt.memory.readU64(state + 8 * insns.dst[at]);
+    const helper = insns.code[at] & BPF_X && id <= 0xffffffffn ? callx?.get(Number(id)) : undefined;
+    const what = insns.code[at] & BPF_X ? id : insns.imm[at];
+    if (!helper) throw new RunFault(`${name}: call to unknown function ${what} at insn ${at}`, at);
+    return helper;
+  }
+
+  #bodyOf(helper: Helper): BoundHelper {
+    let body = this.#bound.get(helper);
+    if (!body) this.#bound.set(helper, (body = bindHelper(helper, this.env.rt)));
+    return body;
+  }
+
+  /** bpf_tail_call(ctx, map, index): as bpf_tail_call in kernel/bpf/core.c, r0 is kept when it fails. */
+  #tailCall(act: Activation): boolean {
+    const { state } = act;
+    const { env } = this;
+    const { cpuCtx, memory } = env.rt;
+    const count = memory.readU32(cpuCtx + CPU_CTX.tailCalls);
+    if (count >= MAX_TAIL_CALL_CNT) return false;
+    const next = env.resolveTailCall(memory.readU32(state + 16), memory.readU32(state + 24));
+    if (!next) return false;
+    memory.writeU32(cpuCtx + CPU_CTX.tailCalls, count + 1);
+    const ctx = memory.readU32(state + 8);
+    if (next instanceof Interp && memory.readU32(state + ST.frames) === 0) {
+      const fuel = memory.readU64(state + ST.fuel);
+      memory.fill(state, 0, 80);
+      memory.writeU32(state + 8, ctx);
+      next.#fuel = fuel;
+      next.#enterCode(state, 0);
+      memory.writeU64(state + ST.fuel, next.image.fuel === undefined ? FUEL_MAX : fuel);
+      act.prog = next;
+      env.current = next;
+      return false;
+    }
+    // in a subprogram the callee takes the place of this frame: it starts at this r10, and its result is this frame's
+    memory.writeU32(cpuCtx + CPU_CTX.stackTop, memory.readU32(state + 80));
+    const lo = next instanceof Interp ? next.#inPlace(ctx) : runCompiled(env, next, ctx);
+    const hi = memory.readU32(cpuCtx + CPU_CTX.retHi);
+    memory.writeU64Parts(state, lo, hi);
+    return this.machine.exports.interp_return(state) === 0;
+  }
+
+  /** Runs as the continuation of another program's run: same tail-call count, same stack top. */
+  #inPlace(ctx: number): number {
+    const { env } = this;
+    const outer = env.current;
+    env.current = this;
+    const outerFuel = this.#fuel;
+    this.#fuel = this.image.fuel === undefined ? FUEL_MAX : BigInt(this.image.fuel);
+    try {
+      return this.#activate(0, [ctx]);
+    } finally {
+      env.current = outer;
+      this.#fuel = outerFuel;
+    }
+  }
+
+  /** BPF_LD_ABS, BPF_LD_IND: r6 is the context; outside the packet the function returns 0. */
+  #packet({ state }: Activation): boolean {
+    const { memory } = this.env.rt;
+    const at = this.slotOf(state) - 1;
+    const size = [4, 2, 1][(this.image.insns.code[at] >> 3) & 3];
+    const { view } = memory;
+    const load = this.env.packetLoad;
+    if (!load) throw new RunFault(`${this.image.name}: packet load in a program without packet at insn ${at}`, at);
+    const value = load(view.getUint32(state + 48, true), view.getInt32(state + ST.faultAddr, true), size);
+    memory.writeU64Parts(state, Math.max(value, 0), 0);
+    return value < 0 && this.machine.exports.interp_return(state) === 0;
+  }
+}
+
+const roundUp = (bytes: number): number => (bytes + 15) & ~15;
+
+/** A tail call from an interpreted program into a compiled one. */
+function runCompiled(env: EngineEnv, next: Runnable, ctx: number): number {
+  const { memory, cpuCtx } = env.rt;
+  const fn = memory.table.get(next.entry) as (fp: number, ...r1to5: bigint[]) => bigint;
+  const r0 = fn(memory.readU32(cpuCtx + CPU_CTX.stackTop), BigInt(ctx), 0n, 0n, 0n, 0n);
+  memory.writeU32(cpuCtx + CPU_CTX.retHi, Number(BigInt.asUintN(64, r0) >> 32n));
+  return Number(BigInt.asUintN(32, r0));
+}
