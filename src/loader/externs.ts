@@ -83,7 +83,8 @@ function resolveVar(spec: ObjectSpec, e: KsymExtern, types: KernelTypes): Kernel
   }
   const target = found.btf.resolve(found.btf.ref(found.id));
   if (typesAreCompat(spec.btf!, e.typeId, found.btf, target)) return found;
-  const show = (btf: KernelType["btf"], id: number) => `[${id}] ${kindName(btf.kind(id)).toLowerCase()} ${btf.nameOf(id)}`;
+  const show = (btf: KernelType["btf"], id: number) =>
+    `[${id}] ${kindName(btf.kind(id)).toLowerCase()} ${btf.nameOf(id)}`;
   const types2 = `expected ${show(spec.btf!, e.typeId)}, but kernel has ${show(found.btf, target)}`;
   throw new BpfError(EINVAL, `${spec.file}: extern (var ksym) '${e.name}': incompatible types, ${types2}`);
 }

@@ -86,7 +86,11 @@ export function checkCompatible(bpf: Bpf, plan: MapPlan, fd: Fd, where: string):
   const wrong = facts.find(([, seen, wanted]) => seen !== wanted);
   if (!wrong) return;
   const [what, seen, wanted] = wrong;
-  throw new BpfError(EINVAL, `${where}: cannot be reused: its ${what} is ${seen}; wanted ${wanted}`, { what, seen, wanted });
+  throw new BpfError(EINVAL, `${where}: cannot be reused: its ${what} is ${seen}; wanted ${wanted}`, {
+    what,
+    seen,
+    wanted,
+  });
 }
 
 function reusePin(bpf: Bpf, plan: MapPlan, path: string, where: string): Fd | undefined {

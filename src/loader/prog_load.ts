@@ -79,7 +79,9 @@ export function loadProg(ctx: LoadContext, plan: ProgPlan): LoadedProg {
   const where = `${ctx.spec.file}: program '${prog.name}'`;
   if (plan.type === 0) {
     const wanted = "wanted one of libbpf's section names (xdp, tc, kprobe/FUNC, ...)";
-    throw new BpfError(EINVAL, `${where}: section '${prog.section}': unknown section; ${wanted}`, { sec: prog.section });
+    throw new BpfError(EINVAL, `${where}: section '${prog.section}': unknown section; ${wanted}`, {
+      sec: prog.section,
+    });
   }
   const target = findAttachTarget(ctx, plan, where);
   const { insns, poisoned } = patchInsns(ctx, prog);
@@ -226,7 +228,10 @@ function findInProg(ctx: LoadContext, plan: ProgPlan, where: string): Target {
   const { attachProgFd } = plan;
   if (attachProgFd === undefined) {
     const what = plan.type === BPF_PROG_TYPE_EXT ? "freplace" : "tracing";
-    throw new BpfError(EINVAL, `${where}: attach program FD is not set; wanted setAttachTarget() for a ${what} program`);
+    throw new BpfError(
+      EINVAL,
+      `${where}: attach program FD is not set; wanted setAttachTarget() for a ${what} program`,
+    );
   }
   const { btfId } = ctx.bpf.progInfo(attachProgFd);
   if (btfId === 0) throw new BpfError(EINVAL, `${where}: target program has no BTF`);
@@ -251,7 +256,10 @@ function funcInfoBytes(prog: ProgSpec): Uint8Array {
 function lineInfoBytes(prog: ProgSpec): Uint8Array {
   const w = new ByteWriter(16 * prog.lineInfo.length);
   for (const l of prog.lineInfo) {
-    w.u32(l.insnIdx).u32(l.fileNameOff).u32(l.lineOff).u32(((l.line << 10) | l.column) >>> 0);
+    w.u32(l.insnIdx)
+      .u32(l.fileNameOff)
+      .u32(l.lineOff)
+      .u32(((l.line << 10) | l.column) >>> 0);
   }
   return w.finish();
 }

@@ -5,7 +5,7 @@
  * `struct bpf_struct_ops_NAME`, whose member of type `struct NAME` holds the converted bytes.
  * Source  libbpf's bpf_map__init_kern_struct_ops.
  */
-import { BpfError, EINVAL, EOPNOTSUPP, ESRCH, type Errno } from "../abi/errno.ts";
+import { BpfError, EINVAL, EOPNOTSUPP, type Errno, ESRCH } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import { BTF_KIND_FUNC_PROTO, BTF_KIND_PTR, BTF_KIND_STRUCT, kindName } from "../btf/kinds.ts";
 import type { MapSpec } from "../object/spec.ts";
@@ -31,7 +31,8 @@ export function convertStructOps(map: MapSpec, local: Btf, types: KernelTypes, w
   const { btf: kern, module } = value;
   const typeId = kern.byName(ops.typeName, BTF_KIND_STRUCT);
   const holder = kern.members(value.id).find((m) => m.type === typeId);
-  if (!typeId || !holder) throw bad(EINVAL, `struct ${ops.typeName} is not in kernel's struct ${PREFIX}${ops.typeName}`);
+  if (!typeId || !holder)
+    throw bad(EINVAL, `struct ${ops.typeName} is not in kernel's struct ${PREFIX}${ops.typeName}`);
 
   const bytes = new Uint8Array(kern.size(value.id));
   const progs = new Map<string, { off: number; target: StructOpsTarget }>();

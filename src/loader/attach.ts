@@ -1,0 +1,159 @@
+/**
+ * Attaching a program where its section says, and the link that comes of it.
+ *
+ * One entry per way of attaching (SecDef.attach). What needs more than bpf(2) offers (perf events for kprobes, uprobes
+ * and classic tracepoints) is an entry with its reason.
+ */
+import * as abi from "../abi/bpf.ts";
+import { BpfError, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import type { Bpf, Fd, LinkCreateAttr, LinkInfo } from "../kernel/bpf.ts";
+import type { SecAttach } from "../progs/sec.ts";
+
+/** Where to attach, as far as the section does not say. */
+export interface AttachOptions {
+  /** Device, for xdp, tcx and netkit. */
+  readonly ifindex?: number;
+  /** fd of a cgroup or network namespace. */
+  readonly targetFd?: Fd;
+  /** tc programs without a direction in their section. */
+  readonly direction?: "ingress" | "egress";
+  /** Flags of BPF_LINK_CREATE: XDP_FLAGS_*, BPF_F_BEFORE, ... */
+  readonly flags?: number;
+  readonly relativeFd?: Fd;
+  readonly relativeId?: number;
+  readonly expectedRevision?: bigint;
+  readonly cookie?: bigint;
+  /** Name of the raw tracepoint, when the section has none. */
+  readonly name?: string;
+  readonly netfilter?: NonNullable<LinkCreateAttr["netfilter"]>;
+}
+
+/** What attaching needs to know of a program. */
+export interface Attachable {
+  readonly where: string;
+  readonly bpf: Bpf;
+  readonly fd: Fd;
+  readonly expectedAttachType: number;
+  readonly attachTarget: string;
+}
+
+/** An attachment. Closing it detaches, unless it is pinned. */
+export class BpfLink {
+  readonly fd: Fd;
+  readonly #bpf: Bpf;
+  #open = true;
+
+  constructor(bpf: Bpf, fd: Fd) {
+    this.#bpf = bpf;
+    this.fd = fd;
+  }
+
+  info(): LinkInfo {
+    return this.#bpf.linkInfo(this.fd);
+  }
+
+  /** Replaces the program in place. @param old refused with EPERM when another program is attached */
+  update(prog: { readonly fd: Fd }, old?: { readonly fd: Fd }): void {
+    this.#bpf.linkUpdate(this.fd, prog.fd, old && { oldProgFd: old.fd, flags: abi.BPF_F_REPLACE });
+  }
+
+  /** Ends the attachment, also when others hold the link. */
+  detach(): void {
+    this.#bpf.linkDetach(this.fd);
+  }
+
+  pin(path: string): void {
+    this.#bpf.objPin(this.fd, path);
+  }
+
+  close(): void {
+    if (this.#open) this.#bpf.close(this.fd);
+    this.#open = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+export function attach(how: SecAttach, prog: Attachable, options: AttachOptions): BpfLink {
+  return new BpfLink(prog.bpf, METHODS[how](prog, options));
+}
+
+type Method = (prog: Attachable, o: AttachOptions) => Fd;
+
+const METHODS: Readonly<Record<SecAttach, Method>> = {
+  xdp: (p, o) => create(p, o, { targetIfindex: needIfindex(p, o) }),
+  tcx: (p, o) => create(p, o, { targetIfindex: needIfindex(p, o), attachType: tcxType(p, o) }),
+  netkit: (p, o) => create(p, o, { targetIfindex: needIfindex(p, o) }),
+  cgroup: (p, o) => create(p, o, { targetFd: needTarget(p, o, "cgroup") }),
+  netns: (p, o) => create(p, o, { targetFd: needTarget(p, o, "network namespace") }),
+  netfilter: (p, o) => {
+    if (!o.netfilter)
+      throw new BpfError(EINVAL, `${p.where}: no hook; wanted attach({ netfilter: { pf, hooknum, ... } })`);
+    return create(p, o, { netfilter: o.netfilter });
+  },
+  iter: (p, o) => create(p, o, {}),
+  freplace: (p, o) => create(p, o, { attachType: 0 }),
+  raw_tracepoint: (p, o) => {
+    const name = o.name ?? p.attachTarget;
+    if (!name) throw new BpfError(EINVAL, `${p.where}: no tracepoint; wanted SEC("raw_tp/NAME") or attach({ name })`);
+    return p.bpf.rawTracepointOpen(p.fd, name, o.cookie);
+  },
+  tracing: (p, o) => p.bpf.rawTracepointOpen(p.fd, undefined, o.cookie),
+  lsm: (p, o) => p.bpf.rawTracepointOpen(p.fd, undefined, o.cookie),
+  kprobe: perfEvent,
+  uprobe: perfEvent,
+  usdt: perfEvent,
+  tracepoint: perfEvent,
+  kprobe_multi: symbols,
+  uprobe_multi: symbols,
+  struct_ops: (p) => {
+    throw new BpfError(
+      EOPNOTSUPP,
+      `${p.where}: struct_ops programs attach through their map; wanted attachStructOps()`,
+    );
+  },
+  none: (p) => {
+    throw new BpfError(EOPNOTSUPP, `${p.where}: its section names no way to attach; wanted a link made by hand`);
+  },
+};
+
+function create(p: Attachable, o: AttachOptions, more: Partial<LinkCreateAttr>): Fd {
+  return p.bpf.linkCreate({
+    progFd: p.fd,
+    attachType: p.expectedAttachType,
+    ...(o.flags !== undefined && { flags: o.flags }),
+    ...(o.relativeFd !== undefined && { relativeFd: o.relativeFd }),
+    ...(o.relativeId !== undefined && { relativeId: o.relativeId }),
+    ...(o.expectedRevision !== undefined && { expectedRevision: o.expectedRevision }),
+    ...(o.cookie !== undefined && { cookie: o.cookie }),
+    ...more,
+  });
+}
+
+function needIfindex(p: Attachable, o: AttachOptions): number {
+  if (o.ifindex !== undefined && o.ifindex > 0) return o.ifindex;
+  throw new BpfError(
+    EINVAL,
+    `${p.where}: no device (ifindex ${o.ifindex ?? "is missing"}); wanted attach({ ifindex })`,
+  );
+}
+
+function needTarget(p: Attachable, o: AttachOptions, what: string): Fd {
+  if (o.targetFd !== undefined) return o.targetFd;
+  throw new BpfError(EINVAL, `${p.where}: no ${what}; wanted attach({ targetFd }) with its fd`);
+}
+
+function tcxType(p: Attachable, o: AttachOptions): number {
+  if (p.expectedAttachType) return p.expectedAttachType;
+  return o.direction === "egress" ? abi.BPF_TCX_EGRESS : abi.BPF_TCX_INGRESS;
+}
+
+function perfEvent(p: Attachable): Fd {
+  throw new BpfError(EOPNOTSUPP, `${p.where}: attaches through perf events, which bpf(2) has not; wanted testRun()`);
+}
+
+function symbols(p: Attachable): Fd {
+  throw new BpfError(EOPNOTSUPP, `${p.where}: attaches to symbols of a running kernel; wanted testRun()`);
+}

@@ -1,0 +1,95 @@
+/**
+ * One program of an object by itself, as veristat loads it: every map is created (with max_entries 0 counted as 1),
+ * struct_ops maps are not, nothing is pinned, and afterwards everything is closed again.
+ *
+ * The result is a line of `skep verify --format json`.
+ */
+import * as abi from "../abi/bpf.ts";
+import { BpfError } from "../abi/errno.ts";
+import { type Bpf, VerifierError, type VerifierStats } from "../kernel/bpf.ts";
+import type { ObjectSpec } from "../object/spec.ts";
+import { BpfObject, type LoadOptions } from "./object.ts";
+import { lastWords } from "./prog_load.ts";
+
+export interface Verdict {
+  readonly file: string;
+  readonly prog: string;
+  /** Section name. */
+  readonly sec: string;
+  /** BPF_PROG_TYPE_*. */
+  readonly type: number;
+  readonly verdict: "success" | "failure";
+  /** "loader": it failed before the verifier saw the program. */
+  readonly stage: "ok" | "verifier" | "loader";
+  /** 0 on success. */
+  readonly errno: number;
+  readonly insns: number;
+  readonly states: number;
+  readonly us: number;
+  /** Why; empty on success. */
+  readonly msg: string;
+  /** Of the verifier. */
+  readonly log: string;
+  /** Byte code the verifier stopped at. */
+  readonly insnIdx: number | undefined;
+  readonly stats: VerifierStats | undefined;
+}
+
+/** Local storage maps take no size. */
+const SIZELESS: ReadonlySet<number> = new Set([
+  abi.BPF_MAP_TYPE_SK_STORAGE,
+  abi.BPF_MAP_TYPE_TASK_STORAGE,
+  abi.BPF_MAP_TYPE_INODE_STORAGE,
+  abi.BPF_MAP_TYPE_CGROUP_STORAGE,
+  abi.BPF_MAP_TYPE_CGRP_STORAGE,
+]);
+
+/** @param options.logLevel default 4 (statistics); 1 and 2 add lines to `log` */
+export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options: LoadOptions = {}): Verdict {
+  using obj = new BpfObject(spec);
+  const prog = obj.progs[progName];
+  const sec = prog?.section ?? "";
+  const base = { file: spec.file, prog: progName, sec, type: prog?.type ?? 0 };
+  for (const p of Object.values(obj.progs)) p.autoload = p === prog;
+  for (const map of Object.values(obj.maps)) {
+    map.pinPath = undefined;
+    if (map.type === abi.BPF_MAP_TYPE_STRUCT_OPS) map.autocreate = false;
+    else if (map.maxEntries === 0 && !SIZELESS.has(map.type)) map.maxEntries = 1;
+  }
+  try {
+    obj.load(bpf, { ...options, logLevel: options.logLevel ?? 4 });
+    const stats = prog?.stats;
+    const counts = countsOf(stats);
+    return {
+      ...base,
+      verdict: "success",
+      stage: "ok",
+      errno: 0,
+      ...counts,
+      msg: "",
+      log: prog?.log ?? "",
+      insnIdx: undefined,
+      stats,
+    };
+  } catch (e) {
+    if (!(e instanceof BpfError)) throw e;
+    const failed = { ...base, verdict: "failure", errno: e.errno } as const;
+    if (!(e instanceof VerifierError)) {
+      return {
+        ...failed,
+        stage: "loader",
+        ...countsOf(undefined),
+        msg: e.message,
+        log: "",
+        insnIdx: undefined,
+        stats: undefined,
+      };
+    }
+    const { log, insnIdx, stats } = e;
+    return { ...failed, stage: "verifier", ...countsOf(stats), msg: lastWords(log) || e.message, log, insnIdx, stats };
+  }
+}
+
+function countsOf(stats: VerifierStats | undefined): { insns: number; states: number; us: number } {
+  return { insns: stats?.insnsProcessed ?? 0, states: stats?.totalStates ?? 0, us: stats?.timeUs ?? 0 };
+}
