@@ -28,7 +28,9 @@ export class ByteReader {
 
   /** @param what names the bytes in errors ("section .BTF") */
   constructor(bytes: Uint8Array, what: string) {
-    this.bytes = bytes;
+    // a Buffer of Node is a Uint8Array whose slice() does not copy: nobody behind this reader should meet one
+    const plain = bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.bytes = plain;
     this.what = what;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
