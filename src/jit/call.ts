@@ -1,8 +1,11 @@
 /** Calls: bpf-to-bpf, helpers and kfuncs, through registers; and the legacy packet loads, which are calls in disguise. */
 import { BpfError, EINVAL } from "../abi/errno.ts";
+import type { Helper } from "../helpers/helper.ts";
+import type { CallTarget } from "../interp/image.ts";
 import { BPF_IND, BPF_MODE, BPF_SRC, BPF_X, sizeBytes } from "../isa/opcodes.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import { OP } from "../wasm/opcodes.ts";
+import { FAULT } from "./faults.ts";
 import { FP_LOCAL, type FuncGen } from "./func.ts";
 import { importKey, PACKET_LOAD, parseAbi } from "./imports.ts";
 import { inlineOf } from "./inline.ts";
@@ -40,32 +43,50 @@ function emitProgCall(f: FuncGen, target: number): void {
   f.set64(0);
 }
 
-/** The register holds a function address made by BPF_PSEUDO_FUNC: an index of the table. */
+/** The register holds the address of a function of the program, or the id of one of the image's callx helpers. */
 function emitCallx(f: FuncGen, i: number): void {
+  const { code } = f;
   const reg = f.module.image.insns.dst[i];
   const known = f.funcInReg[reg];
   if (known) {
     emitProgCall(f, known - 1);
     return;
   }
-  pushProgArgs(f);
-  f.get32(reg);
-  f.code.callIndirect(f.module.progType);
-  f.set64(0);
+  const { callx = new Map<number, Helper>() } = f.module.image;
+  const either = (value: number, call: () => void): void => {
+    f.get64(reg);
+    code.i64(value);
+    code.op(OP.i64_eq);
+    code.if();
+    call();
+    code.br(1);
+    code.end();
+  };
+  code.block();
+  for (const [id, helper] of callx) either(id, () => emitBody(f, { helper }));
+  f.module.slots.forEach((slot, n) => {
+    if (slot) either(slot, () => emitProgCall(f, n));
+  });
+  f.fault(FAULT.callx);
+  code.end();
+  f.forget(0);
 }
 
 function emitHelperCall(f: FuncGen, i: number): void {
-  const { code, module } = f;
-  const target = module.image.calls.get(i);
+  const { image } = f.module;
+  const target = image.calls.get(i);
   if (!target) {
-    const { name, insns } = module.image;
+    const { name, insns } = image;
     throw new BpfError(EINVAL, `${name}: insn ${i} calls helper ${insns.imm[i]}, which this image does not name`);
   }
   const inline = inlineOf(target);
-  if (inline) {
-    inline.emit(f, target);
-    return;
-  }
+  if (inline) inline.emit(f, target);
+  else emitBody(f, target);
+}
+
+/** r0 = the helper's body of r1.. */
+function emitBody(f: FuncGen, target: CallTarget): void {
+  const { code, module } = f;
   const { helper } = target;
   const exports = module.env.rt.memory.exports<Record<string, unknown>>();
   const key = importKey(target, exports);

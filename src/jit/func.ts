@@ -150,6 +150,12 @@ export class FuncGen {
     this.set64(reg, true);
   }
 
+  /** Nothing is known of a register any more: code that may or may not run wrote it. */
+  forget(reg: number): void {
+    this.zeroExtended &= ~(1 << reg);
+    this.funcInReg[reg] = 0;
+  }
+
   isZeroExtended(reg: number): boolean {
     return reg === FP || (this.zeroExtended & (1 << reg)) !== 0;
   }

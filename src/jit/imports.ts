@@ -3,6 +3,7 @@
  * TypeScript bodies behind functions that take 32-bit halves only, since a BigInt costs more than the call.
  */
 import { BpfError, EINVAL } from "../abi/errno.ts";
+import type { Runtime } from "../helpers/helper.ts";
 import type { EngineEnv } from "../interp/env.ts";
 import type { CallTarget, ExecImage } from "../interp/image.ts";
 import { BPF_ABS, BPF_CLASS, BPF_IND, BPF_LD, BPF_MODE } from "../isa/opcodes.ts";
@@ -41,12 +42,17 @@ export function importKey(target: CallTarget, exports: Readonly<Record<string, u
   return core === undefined ? `helper.${helper.name}` : `core.${core}`;
 }
 
-/** Every import that the image's calls need, each once. @throws BpfError for a helper that has no body */
+/** Every import that the image's calls need, each once. */
 export function importsOf(image: ExecImage, env: EngineEnv): HelperImport[] {
   const imports = new Map<string, HelperImport>();
   const exports = env.rt.memory.exports<Record<string, HelperImport["func"]>>();
   const add = (i: HelperImport): void => {
     if (!imports.has(i.key)) imports.set(i.key, i);
+  };
+  const addCall = (target: CallTarget): void => {
+    const key = importKey(target, exports);
+    if (key === undefined || imports.has(key)) return;
+    add(key.startsWith("core.") ? coreImport(target, key, exports) : scriptImport(target, key, env));
   };
   for (const [insn, target] of image.calls) {
     if (image.seen && !image.seen[insn]) continue;
@@ -55,10 +61,9 @@ export function importsOf(image: ExecImage, env: EngineEnv): HelperImport[] {
       if (inline.needs === TAIL_CALL_TARGET) add(tailCallTarget(env));
       continue;
     }
-    const key = importKey(target, exports);
-    if (key === undefined || imports.has(key)) continue;
-    add(key.startsWith("core.") ? coreImport(target, key, exports) : scriptImport(target, key, env));
+    addCall(target);
   }
+  for (const helper of image.callx?.values() ?? []) addCall({ helper });
   if (hasPacketLoad(image)) add(packetLoad(image, env));
   return [...imports.values()];
 }
@@ -77,25 +82,27 @@ function coreImport(target: CallTarget, key: string, exports: Record<string, Hel
 
 function scriptImport({ helper }: CallTarget, key: string, { rt }: EngineEnv): HelperImport {
   const { args, result } = parseAbi(helper.abi);
-  const { call } = helper;
-  if (!call) {
-    throw new BpfError(EINVAL, `helper ${helper.name}: no body in this kernel, wanted one in core.wasm or TypeScript`, {
-      id: helper.id,
-    });
-  }
+  const call = helper.call ?? noBody(helper.name);
   const params = Array.from(args).flatMap((a): ValType[] => (a === "q" ? ["i32", "i32"] : ["i32"]));
   // one arity each: a rest parameter would cost an array per call
   const byArity: Record<number, HelperImport["func"]> = {
     0: () => call(rt),
-    1: (a) => call(rt, a),
-    2: (a, b) => call(rt, a, b),
-    3: (a, b, c) => call(rt, a, b, c),
-    4: (a, b, c, d) => call(rt, a, b, c, d),
-    5: (a, b, c, d, e) => call(rt, a, b, c, d, e),
-    6: (a, b, c, d, e, f) => call(rt, a, b, c, d, e, f),
+    1: (a) => call(rt, a >>> 0),
+    2: (a, b) => call(rt, a >>> 0, b >>> 0),
+    3: (a, b, c) => call(rt, a >>> 0, b >>> 0, c >>> 0),
+    4: (a, b, c, d) => call(rt, a >>> 0, b >>> 0, c >>> 0, d >>> 0),
+    5: (a, b, c, d, e) => call(rt, a >>> 0, b >>> 0, c >>> 0, d >>> 0, e >>> 0),
+    6: (a, b, c, d, e, f) => call(rt, a >>> 0, b >>> 0, c >>> 0, d >>> 0, e >>> 0, f >>> 0),
   };
-  const func = byArity[params.length] ?? ((...all: number[]) => call(rt, ...all));
+  const func = byArity[params.length] ?? ((...all: number[]) => call(rt, ...all.map((v) => v >>> 0)));
   return { key, params, results: result === "v" ? [] : ["i32"], func };
+}
+
+/** A call that is never reached must not keep the program from loading. */
+function noBody(name: string): (rt: Runtime) => number {
+  return () => {
+    throw new Error(`helper ${name} has no body`);
+  };
 }
 
 function tailCallTarget(env: EngineEnv): HelperImport {
