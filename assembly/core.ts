@@ -4,7 +4,7 @@ export { rcu_pending, rcu_quiescent } from "./memory/rcu";
 export * from "./maps/dispatch";
 export { pool_clear } from "./maps/pool";
 export {
-  array_lookup_elem, array_update_elem, percpu_array_lookup_elem, percpu_array_lookup_percpu_elem, percpu_array_update_elem,
+  array_clear, array_lookup_elem, array_update_elem, percpu_array_lookup_elem, percpu_array_lookup_percpu_elem, percpu_array_update_elem,
 } from "./maps/array";
 export {
   htab_bucket_count, htab_bucket_elem, htab_clear, htab_delete_elem, htab_init, htab_lookup_elem, htab_of_maps_lookup_elem,

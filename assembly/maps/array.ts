@@ -9,10 +9,10 @@
 import { currentCpu } from "../memory/cpu_ctx";
 import { lock, unlock } from "../memory/lock";
 import {
-  BPF_F_LOCK, BPF_NOEXIST, E2BIG, EEXIST, EINVAL, ENOENT, MAP_CPUS, MAP_CPU_STRIDE, MAP_LOCK, MAP_STRIDE, MAP_VALUES,
+  BPF_F_LOCK, BPF_NOEXIST, E2BIG, EEXIST, EINVAL, ENOENT, MAP_CPUS, MAP_CPU_STRIDE, MAP_LOCK, MAP_NEEDS_FREE, MAP_STRIDE, MAP_VALUES,
   maxEntries,
 } from "./record";
-import { copyValue, freeFields, hasSpinLock, unknownFlags } from "./value";
+import { copyValue, freeFields, freeFieldsAllCpus, hasSpinLock, unknownFlags } from "./value";
 
 // @ts-ignore: decorator
 @inline
@@ -91,4 +91,11 @@ export function array_get_next_key(map: u32, key: u32, next: u32): i32 {
   if (index == n - 1) return ENOENT;
   store<u32>(next, index + 1);
   return 0;
+}
+
+/** Drops what the values own; the map is about to be freed. */
+export function array_clear(map: u32): void {
+  if (load<u32>(map, MAP_NEEDS_FREE) == 0) return;
+  const n = maxEntries(map);
+  for (let index: u32 = 0; index < n; index++) freeFieldsAllCpus(map, elementAt(map, index));
 }

@@ -336,7 +336,7 @@ export function lruEvict(map: u32, elem: u32): bool {
 }
 
 /** Drops every element; the map is about to be freed. */
-export function htab_clear(map: u32, lru: bool): void {
+export function htab_clear(map: u32): void {
   const n = load<u32>(map, MAP_BUCKETS_N);
   for (let i: u32 = 0; i < n; i++) {
     const bucket = load<u32>(map, MAP_BUCKETS) + i * 4;

@@ -4,7 +4,7 @@
  * Values may hold special fields (spin locks, timers, kptrs). An update copies around them, as copy_map_value() does;
  * a value that dies gives them back through env.free_fields, as bpf_obj_free_fields() does.
  */
-import { BPF_F_LOCK, MAP_CPUS, MAP_CPU_STRIDE, MAP_NEEDS_FREE, MAP_RECORDS, MAP_RECORDS_N, valueSize } from "./record";
+import { BPF_F_LOCK, MAP_CPUS, MAP_CPU_STRIDE, MAP_NEEDS_FREE, MAP_RECORDS, MAP_RECORDS_N, MAP_TYPE, TYPE_LRU_PERCPU_HASH, TYPE_PERCPU_ARRAY, TYPE_PERCPU_HASH, valueSize } from "./record";
 
 // @ts-ignore: decorator
 @external("env", "free_fields")
@@ -125,16 +125,6 @@ export function zeroValue(map: u32, dst: u32): void {
   memory.fill(dst + at, 0, valueSize(map) - at);
 }
 
-/** For buffers handed to user space: special fields read as zero. */
-export function hideFields(map: u32, value: u32): void {
-  const n = load<u32>(map, MAP_RECORDS_N);
-  let field = load<u32>(map, MAP_RECORDS);
-  for (let i: u32 = 0; i < n; i++) {
-    memory.fill(value + load<u32>(field), 0, load<u32>(field, 4));
-    field += 12;
-  }
-}
-
 export function hasSpinLock(map: u32): bool {
   const n = load<u32>(map, MAP_RECORDS_N);
   let field = load<u32>(map, MAP_RECORDS);
@@ -152,10 +142,12 @@ export function freeFields(map: u32, value: u32): void {
   if (load<u32>(map, MAP_NEEDS_FREE) != 0) free_fields(map, value);
 }
 
-/** The same for the values of all CPUs of one element. */
+/** The same for all values of one element: one, or one per CPU. */
 export function freeFieldsAllCpus(map: u32, value: u32): void {
   if (load<u32>(map, MAP_NEEDS_FREE) == 0) return;
-  const cpus = load<u32>(map, MAP_CPUS);
+  const type = load<u32>(map, MAP_TYPE);
+  const percpu = type == TYPE_PERCPU_HASH || type == TYPE_PERCPU_ARRAY || type == TYPE_LRU_PERCPU_HASH;
+  const cpus = percpu ? load<u32>(map, MAP_CPUS) : 1;
   for (let cpu: u32 = 0; cpu < cpus; cpu++) free_fields(map, value + cpu * load<u32>(map, MAP_CPU_STRIDE));
 }
 

@@ -1,0 +1,82 @@
+/** How bpf(2) reads and writes the elements of a map: one strategy per kind of storage. */
+import { EINVAL, ENOENT, ENOTSUPP, EOPNOTSUPP, type Errno } from "../abi/errno.ts";
+import type { BpfMap } from "./bpf_map.ts";
+import type { MapAccess } from "./map_type.ts";
+
+/** Values in arrays, hash tables and tries. */
+export const elemAccess: MapAccess = {
+  lookup(map, key) {
+    const addr = map.core.map_sys_lookup(map.addr, map.putKey(key)) >>> 0;
+    return addr === 0 ? undefined : map.readValue(addr);
+  },
+  update(map, key, value, flags) {
+    const err = map.withValue(value, (addr) => map.core.map_sys_update(map.addr, map.putKey(key), addr, flags));
+    map.checkErr(err, "update");
+  },
+  delete(map, key) {
+    map.checkErr(map.core.map_delete_elem(map.addr, map.putKey(key)), "delete");
+  },
+};
+
+/** As elemAccess, for the tables that can also look up and delete at once. */
+export const hashAccess: MapAccess = {
+  ...elemAccess,
+  lookupAndDelete(map, key) {
+    const value = elemAccess.lookup(map, key);
+    if (value) elemAccess.delete(map, key);
+    return value;
+  },
+};
+
+/** Queues and stacks: no keys; update pushes, lookup peeks. */
+export const queueAccess: MapAccess = {
+  lookup: (map) => popped(map, map.core.map_peek_elem),
+  update(map, _key, value, flags) {
+    map.checkErr(
+      map.withValue(value, (addr) => map.core.map_sys_push(map.addr, addr, flags)),
+      "push",
+    );
+  },
+  delete(map) {
+    throw map.error(EINVAL, "no delete");
+  },
+  lookupAndDelete: (map) => popped(map, map.core.map_pop_elem),
+};
+
+function popped(map: BpfMap, take: (map: number, value: number) => number): Uint8Array | undefined {
+  return map.withValue(new Uint8Array(map.valueSize), (addr) => {
+    const err = take(map.addr, addr);
+    if (err === -ENOENT) return undefined;
+    map.checkErr(err, "pop");
+    return map.readValue(addr);
+  });
+}
+
+/** Bloom filters: update adds, lookup tests the value given. */
+export const bloomAccess: MapAccess = {
+  lookup(map, _key, value) {
+    if (value?.length !== map.valueSize) throw map.error(EINVAL, "lookup needs the value to test");
+    const err = map.withValue(value, (addr) => map.core.map_peek_elem(map.addr, addr));
+    if (err === -ENOENT) return undefined;
+    map.checkErr(err, "peek");
+    return value;
+  },
+  update: queueAccess.update,
+  delete(map) {
+    throw map.error(EOPNOTSUPP, "no delete");
+  },
+};
+
+/** Types whose elements bpf(2) cannot reach: each command fails with its errno. */
+export function noAccess(errnos: { lookup: Errno; update: Errno; delete: Errno }): MapAccess {
+  const refuse = (map: BpfMap, errno: Errno, what: string): never => {
+    throw map.error(errno, map.type.unsupported ? `${what}: ${map.type.unsupported.reason}` : `no ${what}`);
+  };
+  return {
+    lookup: (map) => refuse(map, errnos.lookup, "lookup"),
+    update: (map) => refuse(map, errnos.update, "update"),
+    delete: (map) => refuse(map, errnos.delete, "delete"),
+  };
+}
+
+export const ringAccess = noAccess({ lookup: ENOTSUPP, update: ENOTSUPP, delete: ENOTSUPP });
