@@ -7,6 +7,7 @@
  *
  * Accesses  below 64 KiB or past the end of memory are faults; nothing here can trap.
  * Fuel      is charged on back edges and calls.
+ * Widths    a load<u32> where AssemblyScript expects 64 bits is a 64-bit value: sums need <u32> around them.
  * T         u8: fast. u16: stepping, with hit counts, breakpoints and access reports.
  */
 import {
@@ -98,28 +99,28 @@ function loop<T>(s: u32): u32 {
       // ALU64 and ALU: imm, then src register
       case 0x07: store<u64>(d, load<u64>(d) + <u64>imm); break; // add
       case 0x0f: store<u64>(d, load<u64>(d) + load<u64>(x)); break;
-      case 0x04: store<u64>(d, <u64>(load<u32>(d) + <u32>imm)); break;
-      case 0x0c: store<u64>(d, <u64>(load<u32>(d) + load<u32>(x))); break;
+      case 0x04: store<u64>(d, <u64><u32>(load<u32>(d) + <u32>imm)); break;
+      case 0x0c: store<u64>(d, <u64><u32>(load<u32>(d) + load<u32>(x))); break;
       case 0x17: store<u64>(d, load<u64>(d) - <u64>imm); break; // sub
       case 0x1f: store<u64>(d, load<u64>(d) - load<u64>(x)); break;
-      case 0x14: store<u64>(d, <u64>(load<u32>(d) - <u32>imm)); break;
-      case 0x1c: store<u64>(d, <u64>(load<u32>(d) - load<u32>(x))); break;
+      case 0x14: store<u64>(d, <u64><u32>(load<u32>(d) - <u32>imm)); break;
+      case 0x1c: store<u64>(d, <u64><u32>(load<u32>(d) - load<u32>(x))); break;
       case 0x27: store<u64>(d, load<u64>(d) * <u64>imm); break; // mul
       case 0x2f: store<u64>(d, load<u64>(d) * load<u64>(x)); break;
-      case 0x24: store<u64>(d, <u64>(load<u32>(d) * <u32>imm)); break;
-      case 0x2c: store<u64>(d, <u64>(load<u32>(d) * load<u32>(x))); break;
+      case 0x24: store<u64>(d, <u64><u32>(load<u32>(d) * <u32>imm)); break;
+      case 0x2c: store<u64>(d, <u64><u32>(load<u32>(d) * load<u32>(x))); break;
       case 0x47: store<u64>(d, load<u64>(d) | <u64>imm); break; // or
       case 0x4f: store<u64>(d, load<u64>(d) | load<u64>(x)); break;
-      case 0x44: store<u64>(d, <u64>(load<u32>(d) | <u32>imm)); break;
-      case 0x4c: store<u64>(d, <u64>(load<u32>(d) | load<u32>(x))); break;
+      case 0x44: store<u64>(d, <u64><u32>(load<u32>(d) | <u32>imm)); break;
+      case 0x4c: store<u64>(d, <u64><u32>(load<u32>(d) | load<u32>(x))); break;
       case 0x57: store<u64>(d, load<u64>(d) & <u64>imm); break; // and
       case 0x5f: store<u64>(d, load<u64>(d) & load<u64>(x)); break;
-      case 0x54: store<u64>(d, <u64>(load<u32>(d) & <u32>imm)); break;
-      case 0x5c: store<u64>(d, <u64>(load<u32>(d) & load<u32>(x))); break;
+      case 0x54: store<u64>(d, <u64><u32>(load<u32>(d) & <u32>imm)); break;
+      case 0x5c: store<u64>(d, <u64><u32>(load<u32>(d) & load<u32>(x))); break;
       case 0xa7: store<u64>(d, load<u64>(d) ^ <u64>imm); break; // xor
       case 0xaf: store<u64>(d, load<u64>(d) ^ load<u64>(x)); break;
-      case 0xa4: store<u64>(d, <u64>(load<u32>(d) ^ <u32>imm)); break;
-      case 0xac: store<u64>(d, <u64>(load<u32>(d) ^ load<u32>(x))); break;
+      case 0xa4: store<u64>(d, <u64><u32>(load<u32>(d) ^ <u32>imm)); break;
+      case 0xac: store<u64>(d, <u64><u32>(load<u32>(d) ^ load<u32>(x))); break;
       case 0x37: store<u64>(d, <u64>div64(off, load<u64>(d), <u64>imm)); break; // div, sdiv
       case 0x3f: store<u64>(d, <u64>div64(off, load<u64>(d), load<u64>(x))); break;
       case 0x34: store<u64>(d, <u64>div32(off, load<u32>(d), <u32>imm)); break;
@@ -141,7 +142,7 @@ function loop<T>(s: u32): u32 {
       case 0xc4: store<u64>(d, <u64><u32>(load<i32>(d) >> <i32>imm)); break;
       case 0xcc: store<u64>(d, <u64><u32>(load<i32>(d) >> load<i32>(x))); break;
       case 0x87: store<u64>(d, 0 - load<u64>(d)); break; // neg
-      case 0x84: store<u64>(d, <u64>(0 - load<u32>(d))); break;
+      case 0x84: store<u64>(d, <u64><u32>(0 - load<u32>(d))); break;
       case 0xb7: store<i64>(d, imm); break; // mov
       case 0xb4: store<u64>(d, <u64><u32>imm); break;
       case 0xbf: store<u64>(d, mov64(off, x)); break; // mov, movsx, addr_space_cast
@@ -391,9 +392,9 @@ function loop<T>(s: u32): u32 {
       case 0x30: return leave(s, pc + 8, fuel, PACKET, <u64><u32>imm);
       case 0x28: return leave(s, pc + 8, fuel, PACKET, <u64><u32>imm);
       case 0x20: return leave(s, pc + 8, fuel, PACKET, <u64><u32>imm);
-      case 0x50: return leave(s, pc + 8, fuel, PACKET, <u64>(load<u32>(x) + <u32>imm));
-      case 0x48: return leave(s, pc + 8, fuel, PACKET, <u64>(load<u32>(x) + <u32>imm));
-      case 0x40: return leave(s, pc + 8, fuel, PACKET, <u64>(load<u32>(x) + <u32>imm));
+      case 0x50: return leave(s, pc + 8, fuel, PACKET, <u64><u32>(load<u32>(x) + <u32>imm));
+      case 0x48: return leave(s, pc + 8, fuel, PACKET, <u64><u32>(load<u32>(x) + <u32>imm));
+      case 0x40: return leave(s, pc + 8, fuel, PACKET, <u64><u32>(load<u32>(x) + <u32>imm));
       // Calls
       case 0x85: {
         if (fuel == 0) return stop(s, pc, fuel, NO_FUEL);
@@ -469,6 +470,13 @@ function enter(s: u32, back: u32, target: u32): u32 {
   return EXIT;
 }
 
+/** A call through a function pointer (callx): the driver has found the function; ST_PC is the return address. */
+export function interp_call(s: u32, target: u32): u32 {
+  const why = enter(s, load<u32>(s, ST_PC), target);
+  if (why == EXIT) store<u32>(s, target, ST_PC);
+  return why;
+}
+
 /** Pops a frame: the address to go on at, or 0 when there is none. The driver uses it for tail calls in subprograms. */
 export function interp_return(s: u32): u32 {
   const n = load<u32>(s, ST_FRAMES);
@@ -509,7 +517,7 @@ function mod32(off: i32, a: u32, b: u32): u32 {
   return <i32>b == -1 ? 0 : <u32>(<i32>a % <i32>b);
 }
 
-/** off 8, 16, 32: sign-extended from there. An address space cast (off 1) changes nothing: there is one memory. */
+/** off 8, 16, 32: sign-extended from there. An address space cast (off 1) keeps the low half: there is one memory. */
 // @ts-ignore: decorator
 @inline
 function mov64(off: i32, x: u32): u64 {
@@ -517,7 +525,7 @@ function mov64(off: i32, x: u32): u64 {
   if (off == 8) return <u64><i64>load<i8>(x);
   if (off == 16) return <u64><i64>load<i16>(x);
   if (off == 32) return <u64><i64>load<i32>(x);
-  return load<u64>(x);
+  return <u64>load<u32>(x);
 }
 
 // @ts-ignore: decorator

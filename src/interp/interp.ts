@@ -5,7 +5,7 @@
  * kfunc calls, tail calls, legacy packet loads, faults. Each run and each callback is an activation with its own
  * registers and frames.
  *
- * Function pointers are subprogram numbers. A tail call replaces the running program; in a subprogram it runs in the
+ * Function pointers are FUNC_BASE + subprogram number. A tail call replaces the running program; in a subprogram it runs in the
  * place of that frame, as Linux's does. CPU_CTX.stackTop is moved below the running frame while a helper runs.
  */
 import { BPF_FUNC_tail_call } from "../abi/bpf.ts";
@@ -19,7 +19,7 @@ import { type ExecImage, RunFault, type Runnable } from "./image.ts";
 import { type AccessHook, type Machine, machineOf } from "./machine.ts";
 import { Session } from "./session.ts";
 import { MAY_GOTO_MAX, ST, WHY, type Why } from "./state.ts";
-import { translate } from "./translate.ts";
+import { FUNC_BASE, translate } from "./translate.ts";
 
 /** @throws BpfError EINVAL for a jump or call that leaves the program, ENOMEM */
 export function loadInterp(image: ExecImage, env: EngineEnv): Interp {
@@ -93,7 +93,7 @@ export class Interp implements Runnable {
   }
 
   callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number {
-    return this.#activate(fn, [a1, a2, a3, a4, a5]);
+    return this.#activate(fn - FUNC_BASE, [a1, a2, a3, a4, a5]);
   }
 
   /** A run that stops where the caller likes; see Session. */
@@ -270,7 +270,9 @@ export class Interp implements Runnable {
     const { state } = act;
     const { cpuCtx, memory } = this.env.rt;
     const at = this.slotOf(state) - 1;
-    const helper = this.#calleeOf(at, state);
+    const pointer = this.image.insns.code[at] & BPF_X ? memory.readU64(state + 8 * this.image.insns.dst[at]) : 0n;
+    if (pointer >= FUNC_BASE) return this.#callPointer(act, at, pointer);
+    const helper = this.#calleeOf(at, pointer);
     if (helper.id === BPF_FUNC_tail_call) return this.#tailCall(act);
     const body = this.#bodyOf(helper);
     const fp = memory.readU32(state + 80);
@@ -287,15 +289,21 @@ export class Interp implements Runnable {
     return false;
   }
 
-  #calleeOf(at: number, state: number): Helper {
+  #calleeOf(at: number, pointer: bigint): Helper {
     const { calls, callx, insns, name } = this.image;
-    const target = calls.get(at);
-    if (target) return target.helper;
-    const id = this.env.rt.memory.readU64(state + 8 * insns.dst[at]);
-    const helper = insns.code[at] & BPF_X && id <= 0xffffffffn ? callx?.get(Number(id)) : undefined;
-    const what = insns.code[at] & BPF_X ? id : insns.imm[at];
-    if (!helper) throw new RunFault(`${name}: call to unknown function ${what} at insn ${at}`, at);
-    return helper;
+    const byRegister = (insns.code[at] & BPF_X) !== 0;
+    const helper = byRegister ? callx?.get(Number(pointer)) : calls.get(at)?.helper;
+    if (helper) return helper;
+    throw new RunFault(`${name}: call to unknown function ${byRegister ? pointer : insns.imm[at]} at insn ${at}`, at);
+  }
+
+  /** callx to one of the program's own functions. */
+  #callPointer(act: Activation, at: number, pointer: bigint): boolean {
+    const sub = this.image.subprogs[Number(pointer) - FUNC_BASE];
+    if (!sub) throw new RunFault(`${this.image.name}: call to unknown function ${pointer} at insn ${at}`, at);
+    const why = this.machine.exports.interp_call(act.state, this.insnsAddr + sub.start * INSN_SIZE);
+    if (why !== WHY.exit) throw this.#fault(act, why);
+    return false;
   }
 
   #bodyOf(helper: Helper): BoundHelper {

@@ -47,5 +47,8 @@ export type Why = (typeof WHY)[keyof typeof WHY];
 export interface InterpExports {
   interp_run(state: number): Why;
   interp_step(state: number): Why;
+  /** exit when it went well. */
+  interp_call(state: number, target: number): Why;
+  /** Address to go on at; 0 when the activation has ended. */
   interp_return(state: number): number;
 }

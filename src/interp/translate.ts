@@ -5,13 +5,16 @@
  *   - what is no instruction, or was never reached by the verifier, becomes code 0, which faults;
  *   - a slot of code 0 follows the last instruction;
  *   - loads that may fault have Linux's mode BPF_PROBE_MEM (0x20) or BPF_PROBE_MEMSX (0x40);
- *   - BPF_PSEUDO_FUNC values are subprogram numbers.
+ *   - BPF_PSEUDO_FUNC values are FUNC_BASE + subprogram number.
  */
 import { BPF_PSEUDO_FUNC } from "../abi/bpf.ts";
 import { BpfError, EINVAL } from "../abi/errno.ts";
 import { encode } from "../isa/codec.ts";
 import { INSN_SIZE, isLdImm64, MAX_BPF_REG, type Opcode, opcodeOf } from "../isa/opcodes.ts";
 import type { ExecImage } from "./image.ts";
+
+/** Function pointers start here, above the helper ids that a callx of an unverified program may name. */
+export const FUNC_BASE = 4096;
 
 /** Flips the mode of LDX: MEM 0x60 to 0x20, MEMSX 0x80 to 0x40. */
 const PROBE_MODE: Readonly<Record<number, number>> = { 96: 0x20, 128: 0x40 };
@@ -43,7 +46,7 @@ export function translate(image: ExecImage): Uint8Array {
       subprogAt(image, numberOf, i, i + 1 + insns.imm[i]);
     } else if (o.name === "func") {
       const n = subprogAt(image, numberOf, i, i + 1 + insns.imm[i]);
-      view.setInt32(i * INSN_SIZE + 4, n, true);
+      view.setInt32(i * INSN_SIZE + 4, FUNC_BASE + n, true);
     } else if (image.probeMem?.[i] && (o.kind === "ldx" || o.kind === "ldxsx")) {
       const code = insns.code[i];
       bytes[i * INSN_SIZE] = (code & 0x1f) | PROBE_MODE[code & 0xe0];
