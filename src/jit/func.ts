@@ -7,11 +7,12 @@
  *     local   0   1..5    6   7..10    11
  *             fp  r1..r5  r0  r6..r9   base
  */
-import type { EngineEnv } from "../interp/env.ts";
+import { type EngineEnv, MAX_BPF_STACK } from "../interp/env.ts";
 import type { ExecImage, ExecSubprog } from "../interp/image.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import { Code } from "../wasm/code.ts";
 import { OP, type ValType } from "../wasm/opcodes.ts";
+import { RUN_STACK } from "./entries.ts";
 import { FAULT, type FaultCode } from "./faults.ts";
 import type { Rotation } from "./rotate.ts";
 
@@ -86,14 +87,14 @@ export class FuncGen {
     code.set(this.base);
   }
 
-  /** Linux allows 8 frames of 512 bytes. */
+  /** Linux allows 8 frames of 512 bytes. While a program runs, the CPU's stack top lies RUN_STACK below its first frame. */
   #checkDepth(): void {
     const { code } = this;
-    this.cpuField(CPU_CTX.stackTop);
     code.get(FP_LOCAL);
+    this.cpuField(CPU_CTX.stackTop);
     code.op(OP.i32_sub);
-    code.i32(7 * 512);
-    code.op(OP.i32_gt_u);
+    code.i32(RUN_STACK - 7 * MAX_BPF_STACK);
+    code.op(OP.i32_lt_u);
     code.if();
     this.fault(FAULT.stack);
     code.end();
