@@ -25,7 +25,7 @@
  *                 markPtrNotNull(env, r), checkRegArg(env, regno, SRC_OP | DST_OP | DST_OP_NO_MARK), boundsSync(env, r),
  *                 forEachReg(env, state, (r, frame) => ...) (registers and spilled pointers of every frame),
  *                 clearAllPktPointers(env), setReturnRange: setS64Range(env, r, min, max) etc. as RegOps
- *   branch.ts     pushStack(env, insnIdx, prevInsnIdx, speculative): VState, pushAsyncCb(env, insnIdx, prevInsnIdx, subprog,
+ *   branch.ts     enterFrame(env, state, callsite, subprogno): Frame and leaveFrame(env, state) for callees; pushStack(env, insnIdx, prevInsnIdx, speculative): VState, pushAsyncCb(env, insnIdx, prevInsnIdx, subprog,
  *                 isSleepable): VState; both return the pushed state, whose frames may be edited with env.R
  *   mem.ts        checkMemAccess(env, insnIdx, regno, off, bpfSize, BPF_READ | BPF_WRITE, valueRegno, strictAlignmentOnce,
  *                 isLdsx), checkMemRegionAccess(env, regno, off, size, memSize, zeroSizeAllowed), checkMapAccess(env, regno,
@@ -42,10 +42,14 @@
 import type { Errno } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import type { Insns } from "../isa/insns.ts";
+import type { CallFacts } from "./call_facts.ts";
 import { Reject } from "./error.ts";
 import { F_SUBPROGNO } from "./layout.ts";
 import type { VerifierLog } from "./log.ts";
 import type { Limits, MapRef, Platform, VerifierMap, VerifyInput } from "./platform.ts";
+import { Backtrack } from "./precision.ts";
+import { ProgFacts } from "./prog_facts.ts";
+import type { SccVisit } from "./scc.ts";
 import { type Reg, StateMem, VState } from "./state.ts";
 import type { VerifierWasm } from "./wasm.ts";
 
@@ -79,11 +83,50 @@ export interface Subprog {
   args: unknown;
 }
 
-/** alu_state bits of an instruction (sanitation, for the unprivileged). */
-export interface InsnAux {
-  /** Map index + 1 given to a helper call; -1 = different ones (poisoned). */
-  mapPtr: Int32Array;
+/** A subprogram before anything is known about it. */
+export function newSubprog(start: number): Subprog {
+  return {
+    name: "",
+    start,
+    end: 0,
+    stackDepth: 0,
+    funcTypeId: 0,
+    global: false,
+    called: false,
+    isCb: false,
+    isAsyncCb: false,
+    isExceptionCb: false,
+    hasTailCall: false,
+    tailCallReachable: false,
+    hasLdAbs: false,
+    changesPktData: false,
+    mightSleep: false,
+    mightThrow: false,
+    keepFastcallStack: false,
+    fastcallStackOff: 0,
+    argsCached: false,
+    args: undefined,
+  };
 }
+
+/** A path that waits to be explored (bpf_verifier_stack_elem). */
+export interface PendingPath {
+  readonly state: VState;
+  readonly insnIdx: number;
+  readonly prevInsnIdx: number;
+  readonly logPos: number;
+}
+
+// Bits of VerifierEnv.insnFlags.
+export const PRUNE_POINT = 1;
+export const JMP_POINT = 2;
+export const FORCE_CHECKPOINT = 4;
+export const CALLS_CALLBACK = 8;
+export const JUMP_TARGET = 16;
+export const FASTCALL_PATTERN = 32;
+/** A barrier stands before the instruction: speculative paths end here. */
+export const NOSPEC = 64;
+export const NOSPEC_RESULT = 128;
 
 export class VerifierEnv {
   readonly input: VerifyInput;
@@ -92,6 +135,8 @@ export class VerifierEnv {
   readonly insns: Insns;
   readonly R: StateMem;
   readonly log: VerifierLog;
+  /** Program type, attach target, license, special fields: fixed for the whole verification. */
+  readonly facts: ProgFacts;
   /** The state being explored. */
   cur: VState = new VState();
   insnIdx = 0;
@@ -127,6 +172,45 @@ export class VerifierEnv {
   /** By helper call: map index, 0 = none yet, -1 = several (poisoned). */
   readonly callMap: Int32Array;
 
+  /** PRUNE_POINT, JMP_POINT, ... by instruction. */
+  readonly insnFlags: Uint8Array;
+  /** Strongly connected component, 0 = not in a loop. */
+  readonly scc: Int32Array;
+  /** Bit n: register n may be read before it is written. */
+  readonly liveRegs: Uint16Array;
+  /** Instructions of each subprogram in post-order, one after the other; postorderStart[s] is where s begins. */
+  postorder: Int32Array = new Int32Array(0);
+  postorderStart: Int32Array = new Int32Array(0);
+  readonly stackLive: StackLiveness;
+  /** insn_aux.alu_state and alu_limit, for sanitation. */
+  readonly aluState: Uint8Array;
+  readonly aluLimit: Int32Array;
+
+  readonly facts: ProgFacts;
+  readonly bt = new Backtrack();
+  /** Memory of callFacts(). */
+  readonly callFacts = new Map<number, CallFacts | undefined>();
+  /** Stored states by hash of instruction and call site; newest last. */
+  readonly explored: VState[][] = [];
+  readonly sccVisits = new Map<string, SccVisit>();
+  /** Paths to explore, newest last. */
+  readonly pending: PendingPath[] = [];
+  /** Index of the jump history entry of the current instruction; -1 = none yet. */
+  curHistEnt = -1;
+  /** The path being walked is Linux's do_check_common() of this subprogram. */
+  exploreAluLimits = false;
+  testStateFreq = false;
+  testRegInvariants = false;
+  /** Global (or main) function being verified, for the log. */
+  curCheckedSubprog = 0;
+  /** Changed since the last print. */
+  scratchedRegs = 0;
+  private scratchedLo = 0;
+  private scratchedHi = 0;
+  /** Records for intermediate values: constants of instructions, the other side of a branch. */
+  readonly fakeReg: readonly [Reg, Reg, Reg, Reg];
+  private lastLine = -1;
+
   /** Source of ids for registers, references, dynptrs: ++env.idGen. */
   idGen = 0;
 
@@ -135,7 +219,11 @@ export class VerifierEnv {
   jmpsProcessed = 0;
   totalStates = 0;
   peakStates = 0;
-  exploredStates = 0;
+  prevJmpsProcessed = 0;
+  prevInsnProcessed = 0;
+  exploredStatesSize = 0;
+  freeListSize = 0;
+  numBackedges = 0;
   maxStatesPerInsn = 0;
 
   constructor(input: VerifyInput, wasm: VerifierWasm, log: VerifierLog) {
@@ -146,6 +234,7 @@ export class VerifierEnv {
     this.insns = input.insns;
     this.R = new StateMem(wasm);
     this.log = log;
+    this.facts = new ProgFacts(input);
     this.subprogOf = new Int32Array(n);
     this.allowPtrLeaks = input.caps.perfmon;
     this.allowUninitStack = input.caps.perfmon;
@@ -153,10 +242,57 @@ export class VerifierEnv {
     this.bypassSpecV4 = input.caps.perfmon;
     this.bpfCapable = input.caps.bpf;
     this.strictAlignment = (input.progFlags & 1) !== 0;
+    this.testStateFreq = (input.progFlags & 8) !== 0;
+    this.testRegInvariants = (input.progFlags & 128) !== 0;
     this.seen = new Uint8Array(n);
     this.probeMem = new Uint8Array(n);
     this.ptrType = new Int32Array(n);
     this.callMap = new Int32Array(n);
+    this.insnFlags = new Uint8Array(n);
+    this.scc = new Int32Array(n);
+    this.liveRegs = new Uint16Array(n);
+    this.aluState = new Uint8Array(n);
+    this.aluLimit = new Int32Array(n);
+    this.stackLive = new StackLiveness();
+    this.facts = new ProgFacts(input);
+    const scratch = this.R.allocFrame(MAX_STACK_SLOTS);
+    this.fakeReg = [0, 1, 2, 3].map((i) => this.R.regAt(scratch, i)) as [Reg, Reg, Reg, Reg];
+  }
+
+  /** Is bit `flag` of insnFlags set? */
+  has(insnIdx: number, flag: number): boolean {
+    return (this.insnFlags[insnIdx] & flag) !== 0;
+  }
+
+  // What the next print shows.
+
+  scratchSlot(spi: number): void {
+    if (spi < 32) this.scratchedLo |= 1 << spi;
+    else this.scratchedHi |= 1 << (spi - 32);
+  }
+  slotScratched(spi: number): boolean {
+    return ((spi < 32 ? this.scratchedLo >>> spi : this.scratchedHi >>> (spi - 32)) & 1) !== 0;
+  }
+  get anyScratched(): boolean {
+    return this.scratchedRegs !== 0 || this.scratchedLo !== 0 || this.scratchedHi !== 0;
+  }
+  markStateClean(): void {
+    this.scratchedRegs = 0;
+    this.scratchedLo = 0;
+    this.scratchedHi = 0;
+  }
+  markStateScratched(): void {
+    this.scratchedRegs = 0x7ff;
+    this.scratchedLo = -1;
+    this.scratchedHi = -1;
+  }
+
+  /** verbose_linfo(): the source line of an instruction, unless it was the last one printed. */
+  verboseLine(insnIdx: number, prefix: string): void {
+    const line = lineInfoText(this.input, insnIdx);
+    if (!line || line.index === this.lastLine) return;
+    this.lastLine = line.index;
+    this.verbose(`${prefix}${line.text}\n`);
   }
 
   /** Address of a register of the running frame. */
@@ -167,6 +303,23 @@ export class VerifierEnv {
   /** Subprogram number of the running frame. */
   get curSubprog(): number {
     return this.R.get(this.cur.frame, F_SUBPROGNO);
+  }
+
+  updatePeakStates(): void {
+    this.peakStates = Math.max(this.peakStates, this.exploredStatesSize + this.freeListSize + this.numBackedges);
+  }
+
+  /** A state left its list; its memory goes when no path descends from it. */
+  retire(state: VState): void {
+    this.freeListSize++;
+    if (state.branches === 0) this.freeRetired(state);
+  }
+
+  freeRetired(state: VState): void {
+    this.freeListSize--;
+    if (state.backedgeRefs) return;
+    for (const frame of state.frames) this.R.freeFrame(frame);
+    state.frames = [];
   }
 
   /** Appends to the log (no newline is added). */

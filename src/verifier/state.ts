@@ -298,7 +298,7 @@ export class StateMem {
   slotAt(frame: Frame, spi: number): Reg {
     return frame + F_STACK + spi * SLOT_SIZE;
   }
-  /** Slot type (STACK_*) of byte 0..7 of a slot; byte 7 is the highest address. */
+  /** Slot type (STACK_*) of byte 0..7 of a slot; byte 7 is the lowest address. */
   slotType(frame: Frame, spi: number, byte: number): number {
     return this.u8[frame + F_STACK + spi * SLOT_SIZE + SLOT_TYPES + byte];
   }
@@ -402,6 +402,10 @@ export class VState {
   /** Explored-list bookkeeping. */
   hitCnt = 0;
   missCnt = 0;
+  /** Evicted from its list, kept for the states that descend from it. */
+  inFreeList = false;
+  /** Pending back-edges that were found equal to this state. */
+  backedgeRefs = 0;
 
   /** Address of the running frame. */
   get frame(): Frame {

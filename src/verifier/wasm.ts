@@ -1,5 +1,5 @@
 /**
- * The verifier's WebAssembly module: what it exports, and one instance of it.
+ * The verifier's WebAssembly module: what it exports, and instances of it.
  *
  * Arguments named reg, dst, src are addresses of register records (layout.ts); 64-bit constants pass as (lo, hi).
  */
@@ -10,6 +10,71 @@ export interface VerifierWasm {
   frame_alloc(capacity: number): number;
   frame_free(frame: number): void;
   frame_copy(dst: number, src: number): void;
+  /** Zeroes everything but the capacity. */
+  frame_clear(frame: number): void;
+  /** Frees every frame; for the next verification with the same instance. */
+  frames_reset(): void;
+  reg_copy(dst: number, src: number): void;
+  reg_unknown(reg: number, precise: number): void;
   reg_unknown_bounds(reg: number): void;
   reg_const_bounds(reg: number, lo: number, hi: number): void;
+  reg_const32(reg: number, value: number): void;
+  bounds_sync(reg: number): void;
+  /** 0 = consistent, 1 = empty range, 2 = constant differs from the ranges, 3 = the same in the low half. */
+  bounds_violation(reg: number): number;
+  coerce(reg: number, size: number): void;
+  coerce_sx(reg: number, size: number): void;
+  coerce_sx32(reg: number, size: number): void;
+  zext(reg: number): void;
+  /** op is the high nibble of the opcode (opcode & 0xf0). */
+  alu(op: number, is32: boolean, dst: number, src: number): void;
+  /** 1 taken, 0 not, -1 either. */
+  branch_taken(a: number, b: number, op: number, is32: boolean): number;
+  refine(a: number, b: number, op: number, is32: boolean, taken: boolean): void;
+  idmap_reset(idGen: number): void;
+  check_ids(old: number, cur: number): number;
+  frames_equal(
+    old: number,
+    cur: number,
+    liveRegs: number,
+    exact: number,
+    allowUninit: boolean,
+    strictScalars: boolean,
+  ): number;
+  maybe_looping(old: number, cur: number): number;
+  regs_same(old: number, cur: number): number;
+  frame_clean(frame: number, liveRegs: number, slotsLo: number, slotsHi: number, precise: number): void;
+  frame_imprecise(frame: number): void;
+}
+
+/** states_equal() modes; the numbers of assembly/verifier/compare.ts. */
+export const NOT_EXACT = 0;
+export const EXACT = 1;
+export const RANGE_WITHIN = 2;
+
+let compiled: WebAssembly.Module | undefined;
+/** Instances that no verification uses; their memory keeps its size. */
+const idle: VerifierWasm[] = [];
+
+function decode(text: string): Uint8Array<ArrayBuffer> {
+  const bin = atob(text);
+  const bytes = new Uint8Array(bin.length);
+  for (let i = 0; i < bin.length; i++) bytes[i] = bin.charCodeAt(i);
+  return bytes;
+}
+
+/** Takes an instance; give it back with releaseWasm(). */
+export function acquireWasm(): VerifierWasm {
+  const used = idle.pop();
+  if (used) return used;
+  compiled ??= new WebAssembly.Module(decode(VERIFIER_WASM));
+  return new WebAssembly.Instance(compiled, { env: { abort() {} } }).exports as unknown as VerifierWasm;
+}
+
+/** Memory that one huge program needed is not kept. */
+const KEEP_BYTES = 64 << 20;
+
+export function releaseWasm(wasm: VerifierWasm): void {
+  wasm.frames_reset();
+  if (idle.length < 2 && wasm.memory.buffer.byteLength <= KEEP_BYTES) idle.push(wasm);
 }

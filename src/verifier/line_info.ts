@@ -1,0 +1,19 @@
+/** Source lines of instructions, from .BTF.ext line records. */
+import type { VerifyInput } from "./platform.ts";
+
+/** Line record that covers an instruction: its index and "text @ file.c:LINE". */
+export function lineInfoText(input: VerifyInput, insnIdx: number): { index: number; text: string } | undefined {
+  const { lineInfo, btf } = input;
+  if (!lineInfo?.length || !btf) return undefined;
+  let lo = 0;
+  let hi = lineInfo.length - 1;
+  if (lineInfo[0].insnIdx > insnIdx) return undefined;
+  while (lo < hi) {
+    const mid = (lo + hi + 1) >> 1;
+    if (lineInfo[mid].insnIdx <= insnIdx) lo = mid;
+    else hi = mid - 1;
+  }
+  const rec = lineInfo[lo];
+  const file = btf.str(rec.fileNameOff).replace(/^.*\//, "");
+  return { index: lo, text: `${btf.str(rec.lineOff).trimStart()} @ ${file}:${rec.line}` };
+}

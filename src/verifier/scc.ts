@@ -1,0 +1,100 @@
+/**
+ * Loops while exploring. A state found equal to one whose loop is still open (RANGE_WITHIN) has seen only part of the
+ * precision marks. Such back-edges are kept per visit of a strongly connected component and call chain; when every path
+ * out of the state that entered the loop has ended, the marks run around the back-edges until nothing changes.
+ *
+ * Source   kernel/bpf/verifier.c: compute_scc_callchain, maybe_enter_scc, maybe_exit_scc, propagate_backedges.
+ */
+import { freeState } from "./branch.ts";
+import type { VerifierEnv } from "./env.ts";
+import { F_CALLSITE } from "./layout.ts";
+import { BPF_LOG_LEVEL2 } from "./log.ts";
+import { forceScalarsPrecise, propagatePrecision } from "./precision.ts";
+import type { VState } from "./state.ts";
+
+/** One passage through a loop, from one call chain. */
+export interface SccVisit {
+  entry: VState | undefined;
+  /** Copies of states that closed the loop; equalState is what each was found equal to. */
+  backedges: VState[];
+}
+
+const MAX_BACKEDGE_ITERS = 64;
+
+/** Instruction at which frame f of a state stands. frame_insn_idx(). */
+export function frameInsnIdx(env: VerifierEnv, st: VState, f: number): number {
+  return f === st.curframe ? st.insnIdx : env.R.get(st.frames[f + 1], F_CALLSITE);
+}
+
+/** Outermost loop that the state is in, with the calls that led there; undefined outside of loops. */
+function callchainKey(env: VerifierEnv, st: VState): string | undefined {
+  let key = "";
+  for (let f = 0; f <= st.curframe; f++) {
+    const insnIdx = frameInsnIdx(env, st, f);
+    const scc = env.scc[insnIdx];
+    if (scc) return `${key}(${scc})`;
+    if (f < st.curframe) key += `${insnIdx},`;
+  }
+  return undefined;
+}
+
+/** A state was stored: does it enter a loop? */
+export function maybeEnterScc(env: VerifierEnv, st: VState): void {
+  const key = callchainKey(env, st);
+  if (key === undefined) return;
+  let visit = env.sccVisits.get(key);
+  if (!visit) {
+    visit = { entry: undefined, backedges: [] };
+    env.sccVisits.set(key, visit);
+  }
+  visit.entry ??= st;
+}
+
+/** May the state's loop still give it precision marks? */
+export function incompleteReadMarks(env: VerifierEnv, st: VState): boolean {
+  const key = callchainKey(env, st);
+  if (key === undefined) return false;
+  const visit = env.sccVisits.get(key);
+  return visit !== undefined && visit.backedges.length > 0;
+}
+
+/** Keeps `state` (a copy) as an edge back to state.equalState. */
+export function addSccBackedge(env: VerifierEnv, old: VState, state: VState): void {
+  const key = callchainKey(env, old);
+  const visit = key === undefined ? undefined : env.sccVisits.get(key);
+  if (!visit) throw new Error("back-edge outside of a loop");
+  if (env.log.level & BPF_LOG_LEVEL2) env.verbose(`SCC backedge ${key!.replace(/,\(/, ",(")}\n`);
+  visit.backedges.unshift(state);
+  old.backedgeRefs++;
+  env.numBackedges++;
+  env.updatePeakStates();
+}
+
+/** Every path from st has ended; if st entered a loop, its back-edges are settled. */
+export function maybeExitScc(env: VerifierEnv, st: VState): void {
+  const key = callchainKey(env, st);
+  if (key === undefined) return;
+  const visit = env.sccVisits.get(key);
+  if (!visit || visit.entry !== st) return;
+  settle(env, visit);
+  visit.entry = undefined;
+}
+
+function settle(env: VerifierEnv, visit: SccVisit): void {
+  const changed = { any: true };
+  for (let i = 0; changed.any && visit.backedges.length; i++) {
+    if (i > MAX_BACKEDGE_ITERS) {
+      if (env.log.level & BPF_LOG_LEVEL2) env.verbose("propagate_backedges: too many iterations\n");
+      for (const st of visit.backedges) forceScalarsPrecise(env, st);
+      break;
+    }
+    changed.any = false;
+    for (const st of visit.backedges) propagatePrecision(env, st.equalState!, st, changed);
+  }
+  for (const st of visit.backedges) {
+    st.equalState!.backedgeRefs--;
+    freeState(env, st);
+  }
+  env.numBackedges -= visit.backedges.length;
+  visit.backedges = [];
+}
