@@ -30,3 +30,4 @@ export * from "./helpers/spin_lock";
 export * from "./helpers/perf";
 export * from "./helpers/redirect_map";
 export * from "./helpers/ringbuf";
+export * from "./helpers/kfuncs";

@@ -177,6 +177,8 @@ export interface VerifiedProg {
   readonly callMaps: ReadonlyMap<number, VerifierMap>;
   readonly stats: VerifierStats;
   readonly log: string;
+  /** End of the context that the program reads or writes (aux->max_ctx_offset); absent = not known. */
+  readonly maxCtxOffset?: number;
   readonly sleepable: boolean;
   readonly hasTailCall: boolean;
   readonly changesPktData: boolean;

@@ -1,0 +1,262 @@
+/**
+ * A kernel: one linear memory, its objects, its engines, and what subsystems plug into it.
+ *
+ * A Kernel is a value; two can live in one page. Clock, randomness, text output and BTF are passed in. It knows no
+ * networking: net/ registers test runners, link types and services (createKernel composes them).
+ */
+import { BPF_LSM_MAC, BPF_MODIFY_RETURN, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_TRACE_RAW_TP } from "../abi/bpf.ts";
+import { type Btf, parseBtf } from "../btf/btf.ts";
+import type { RuntimeServices } from "../helpers/helper.ts";
+import { HELPERS } from "../helpers/table.ts";
+import type { EngineName, ExecImage, Runnable } from "../interp/image.ts";
+import { loadInterp } from "../interp/interp.ts";
+import { jit } from "../jit/jit.ts";
+import type { BpfMap } from "../maps/bpf_map.ts";
+import { MAP_RECORD } from "../maps/record.ts";
+import { Memory, type VAddr } from "../memory/memory.ts";
+import type { TestRunKind } from "../progs/prog_types.ts";
+import type { Caps, Platform } from "../verifier/platform.ts";
+import { linux618 } from "../verifier/profile.ts";
+import type { TestRunAttr, TestRunResult } from "./bpf.ts";
+import { Bpffs } from "./bpffs.ts";
+import type { KBtf } from "./btf_cmds.ts";
+import { Events } from "./events.ts";
+import { freeFields } from "./free_fields.ts";
+import type { ImageSources } from "./image.ts";
+import type { Link, LinkType } from "./link.ts";
+import type { KMap } from "./map.ts";
+import type { ProgArrayOwner } from "./map_slots.ts";
+import { IdTable } from "./objects.ts";
+import { Process } from "./process.ts";
+import type { Prog } from "./prog.ts";
+import { CpuRuntime } from "./runtime.ts";
+import { INIT_TASK } from "./task.ts";
+import { TEST_RUNNERS } from "./test_run.ts";
+import { Timers } from "./timers.ts";
+import { TRACING_LINK, TraceHooks } from "./trace_link.ts";
+
+export interface KernelOptions {
+  /** Possible CPUs, 1 to 64; default 1. Sets the size of percpu values. */
+  readonly cpus?: number;
+  /** Nanoseconds since boot; default: real time since the kernel was made, plus what advance() added. */
+  readonly clock?: () => bigint;
+  /** Nanoseconds since 1970. */
+  readonly realClock?: () => bigint;
+  /** A u32; default Math.random. */
+  readonly random?: () => number;
+  /** Lines of bpf_printk; default: dropped. */
+  readonly printk?: (line: string) => void;
+  /** BTF of the kernel that programs are verified against. */
+  readonly kernelBtf?: Uint8Array | Btf;
+  /** Kernel profile; default Linux 6.18 with kernelBtf. */
+  readonly platform?: Platform;
+  /** Engine of programs that nobody asks for by name; default jit. */
+  readonly engine?: EngineName;
+  /** 64 KiB pages of linear memory. */
+  readonly initialPages?: number;
+  readonly maxPages?: number;
+}
+
+export type TestRunner = (proc: Process, prog: Prog, attr: TestRunAttr) => TestRunResult;
+
+export class Kernel {
+  readonly memory: Memory;
+  readonly platform: Platform;
+  readonly engine: EngineName;
+  readonly maps = new IdTable<KMap>("map");
+  readonly progs = new IdTable<Prog>("program");
+  readonly btfs = new IdTable<KBtf>("BTF");
+  readonly links = new IdTable<Link>("link");
+  readonly bpffs = new Bpffs();
+  readonly events = new Events();
+  readonly timers: Timers;
+  readonly traceHooks: TraceHooks;
+  readonly runtime: CpuRuntime;
+  readonly imageSources: ImageSources;
+  /** By ProgType.testRun. */
+  readonly testRunners: Partial<Record<TestRunKind, TestRunner>> = { ...TEST_RUNNERS };
+  /** By BPF attach type. */
+  readonly linkTypes = new Map<number, LinkType>();
+  /** By prog array: what its programs must be like; set by the first one. */
+  readonly progArrayOwners = new WeakMap<BpfMap, ProgArrayOwner>();
+  /** Whether a network device has this ifindex. */
+  deviceExists: (ifindex: number) => boolean = () => false;
+  /** Called when the outermost run of programs is over: deferred work of subsystems. */
+  readonly afterRun: (() => void)[] = [];
+  readonly #services: { -readonly [K in keyof RuntimeServices]?: RuntimeServices[K] } = {};
+  readonly #processes = new Set<Process>();
+  readonly #clock: () => bigint;
+  readonly #kernelBtfBytes: Uint8Array | undefined;
+  readonly #ksyms = new Map<string, VAddr>();
+  #advancedNs = 0n;
+  #nextPid = 1;
+  #baseBytes: number;
+  #runDepth = 0;
+  #caller: Process | undefined;
+
+  constructor(options: KernelOptions = {}) {
+    const started = performance.now();
+    this.#clock = options.clock ?? (() => BigInt(Math.round((performance.now() - started) * 1e6)) + 1n);
+    const realClock = options.realClock ?? (() => BigInt(Date.now()) * 1_000_000n);
+    this.memory = new Memory({
+      cpus: options.cpus ?? 1,
+      ...(options.initialPages === undefined ? {} : { initialPages: options.initialPages }),
+      ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
+    });
+    const { kernelBtf } = options;
+    this.#kernelBtfBytes = kernelBtf instanceof Uint8Array ? kernelBtf : undefined;
+    const btf = kernelBtf instanceof Uint8Array ? parseBtf(kernelBtf) : kernelBtf;
+    this.platform = options.platform ?? linux618(btf);
+    this.engine = options.engine ?? "jit";
+    this.timers = new Timers(this);
+    this.traceHooks = new TraceHooks(this);
+    for (const type of [BPF_TRACE_RAW_TP, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_MODIFY_RETURN, BPF_LSM_MAC]) {
+      this.linkTypes.set(type, TRACING_LINK);
+    }
+    const random = options.random ?? (() => Math.floor(Math.random() * 0x1_0000_0000));
+    this.runtime = new CpuRuntime(this.memory, {
+      monotonicNs: () => this.nowNs(),
+      random,
+      printk: options.printk ?? (() => {}),
+      services: this.#services as RuntimeServices,
+      resolveTailCall: (mapAddr, index) => this.#tailCallTarget(mapAddr, index),
+    });
+    this.memory.hooks.freeFields = (map, value) => freeFields(this, map, value);
+    this.provide("clock", { realNs: () => split(realClock() + this.#advancedNs) });
+    this.provide("timers", this.timers);
+    const task = this.memory.alloc(INIT_TASK.structBytes);
+    this.provide("task", { current: () => ({ ...INIT_TASK.task, addr: task }) });
+    this.imageSources = {
+      helpers: HELPERS,
+      ksym: (name, sizeBytes) => this.#ksym(name, sizeBytes),
+    };
+    this.#baseBytes = this.memory.allocatedBytes;
+  }
+
+  /** Makes a service reachable for helper bodies. */
+  provide<K extends keyof RuntimeServices>(name: K, service: RuntimeServices[K]): void {
+    this.#services[name] = service;
+  }
+
+  /** Memory that a subsystem keeps for the kernel's life does not count as leaked. */
+  settle(): void {
+    this.#baseBytes = this.memory.allocatedBytes;
+  }
+
+  nowNs(): bigint {
+    return this.#clock() + this.#advancedNs;
+  }
+
+  readonly nowUs = (): number => performance.now() * 1000;
+
+  /** Moves the kernel's clocks forward and runs the timers that fall due, in their order. */
+  advance(ns: bigint): void {
+    const end = this.nowNs() + ns;
+    this.timers.runUntil(end, (due) => {
+      const now = this.nowNs();
+      if (due > now) this.#advancedNs += due - now;
+    });
+    const now = this.nowNs();
+    if (end > now) this.#advancedNs += end - now;
+  }
+
+  spawn(options: { caps?: Caps; uid?: number } = {}): Process {
+    const process = new Process(this, this.#nextPid++, options, () => this.#processes.delete(process));
+    this.#processes.add(process);
+    return process;
+  }
+
+  get processes(): ReadonlySet<Process> {
+    return this.#processes;
+  }
+
+  makeRunnable(image: ExecImage, engine: EngineName): Runnable {
+    return engine === "jit" ? jit(image, this.runtime.env) : loadInterp(image, this.runtime.env);
+  }
+
+  /** The process on whose behalf a command runs: fds in map values are its fds. */
+  get caller(): Process {
+    if (!this.#caller) throw new Error("no command is running");
+    return this.#caller;
+  }
+
+  asCaller<T>(proc: Process, body: () => T): T {
+    const outer = this.#caller;
+    this.#caller = proc;
+    try {
+      return body();
+    } finally {
+      this.#caller = outer;
+    }
+  }
+
+  /** Runs `body`, in which programs run; after the outermost one, deferred work is done. */
+  running<T>(body: () => T): T {
+    this.#runDepth++;
+    try {
+      return body();
+    } finally {
+      if (--this.#runDepth === 0) this.#quiescent();
+    }
+  }
+
+  #quiescent(): void {
+    const core = this.memory.exports<{ rcu_pending(): number; rcu_quiescent(): void }>();
+    if (core.rcu_pending()) core.rcu_quiescent();
+    for (const work of this.afterRun) work();
+  }
+
+  /** Raw BTF of the kernel, if it was given as bytes. */
+  get kernelBtfBytes(): Uint8Array | undefined {
+    return this.#kernelBtfBytes ?? this.platform.btf?.bytes;
+  }
+
+  #tailCallTarget(mapAddr: number, index: number): Runnable | undefined {
+    const map = this.mapAt(mapAddr);
+    const prog = map?.progAt(index);
+    return prog?.runnable(this.runtime.env.current?.engine);
+  }
+
+  /** The map whose record is at addr, as programs hold it. */
+  mapAt(addr: number): KMap | undefined {
+    return this.maps.find(this.memory.readU32(addr + MAP_RECORD.id));
+  }
+
+  /** Kernel variables that programs name read as zeros until a subsystem gives them a value. */
+  #ksym(name: string, sizeBytes: number): VAddr {
+    let addr = this.#ksyms.get(name);
+    if (addr === undefined) {
+      const before = this.memory.allocatedBytes;
+      addr = this.memory.alloc(Math.max(sizeBytes, 8));
+      this.#baseBytes += this.memory.allocatedBytes - before;
+      this.#ksyms.set(name, addr);
+    }
+    return addr;
+  }
+
+  /** A referenced kernel pointer that a map value held goes with it: an object of the program's own, by now. */
+  dropKptr(obj: VAddr): void {
+    this.memory.free(obj);
+  }
+
+  /** For tests. @throws Error listing what is still there: objects, pins, linear memory */
+  assertEmpty(): void {
+    const left: string[] = [];
+    for (const [what, table] of Object.entries({
+      map: this.maps,
+      program: this.progs,
+      BTF: this.btfs,
+      link: this.links,
+    })) {
+      for (const obj of table.values()) left.push(`${what} ${obj.id} (${obj.refs} references)`);
+    }
+    for (const [path] of this.bpffs.entries()) left.push(`pin ${path}`);
+    const bytes = this.memory.allocatedBytes - this.#baseBytes;
+    if (bytes !== 0) left.push(`${bytes} bytes of linear memory`);
+    if (left.length) throw new Error(`kernel is not empty: ${left.join(", ")}`);
+  }
+}
+
+function split(ns: bigint): { lo: number; hi: number } {
+  return { lo: Number(ns & 0xffffffffn), hi: Number((ns >> 32n) & 0xffffffffn) };
+}

@@ -1,0 +1,165 @@
+/**
+ * Commands on maps: create, elements, batches, freeze. Rights of the fd are checked here; element rules are the map's.
+ *
+ * Batches  walk keys in get_next_key order; a batch position is a key. The whole element is copied before the callback
+ *          could change it, and errors carry how far the batch came in their context (`count`).
+ */
+import { BPF_F_RDONLY, BPF_F_WRONLY, BPF_MAP_TYPE_STRUCT_OPS } from "../abi/bpf.ts";
+import { BpfError, EINVAL, ENOENT, ENOTSUPP, EPERM, errnoName } from "../abi/errno.ts";
+import { BpfMap } from "../maps/bpf_map.ts";
+import { MAP_TYPES } from "../maps/table.ts";
+import { MAP_VALUE_FIELDS, parseBtfRecord } from "../verifier/btf_record.ts";
+import type { BatchAttr, BatchResult, Fd, MapCreateAttr, MapInfo } from "./bpf.ts";
+import { KMap } from "./map.ts";
+import { slotHooks } from "./map_slots.ts";
+import { checkObjName } from "./names.ts";
+import type { Process } from "./process.ts";
+
+export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
+  const { kernel } = proc;
+  const name = checkObjName(attr.name ?? "", "map");
+  const type = MAP_TYPES[attr.mapType];
+  if (type?.privilege === "bpf" && !proc.caps.bpf) throw new BpfError(EPERM, `map '${name}': needs CAP_BPF`, { name });
+  if (type?.privilege === "net_admin" && !proc.caps.netAdmin) {
+    throw new BpfError(EPERM, `map '${name}': needs CAP_NET_ADMIN`, { name });
+  }
+  const btf = attr.btfFd === undefined ? undefined : proc.btfAt(attr.btfFd);
+  const inner = attr.innerMapFd === undefined ? undefined : proc.mapAt(attr.innerMapFd);
+  const { btfKeyTypeId = 0, btfValueTypeId = 0, btfVmlinuxValueTypeId = 0 } = attr;
+  const record =
+    btf && btfValueTypeId ? parseBtfRecord(btf.btf, btfValueTypeId, MAP_VALUE_FIELDS, kernel.platform.btf) : undefined;
+  if (record?.fields.length && attr.mapType === BPF_MAP_TYPE_STRUCT_OPS) {
+    throw new BpfError(EINVAL, `map '${name}': struct_ops values have no special fields`, { name });
+  }
+  const map = new BpfMap(
+    kernel.memory,
+    {
+      type: attr.mapType,
+      keySize: attr.keySize,
+      valueSize: attr.valueSize,
+      maxEntries: attr.maxEntries,
+      flags: attr.mapFlags ?? 0,
+      name,
+      mapExtra: attr.mapExtra ?? 0n,
+      numaNode: attr.numaNode,
+      inner: inner?.map,
+      btfKeyTypeId,
+      btfValueTypeId,
+      btfVmlinuxValueTypeId,
+      fields: record?.fields,
+    },
+    { random32: () => kernel.runtime.random32(), slots: slotHooks(kernel, attr.mapType) },
+  );
+  const obj = new KMap(kernel, map, {
+    btf,
+    btfKeyTypeId,
+    btfValueTypeId,
+    btfVmlinuxValueTypeId,
+    record: record?.fields.length ? record : undefined,
+    inner,
+    uid: proc.uid,
+  });
+  kernel.events.emit({ what: "map_create", pid: proc.pid, mapId: obj.id });
+  return proc.installOwned(obj, obj.mapFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
+}
+
+export function mapInfo(map: KMap): MapInfo {
+  return {
+    type: map.type,
+    id: map.id,
+    keySize: map.keySize,
+    valueSize: map.valueSize,
+    maxEntries: map.maxEntries,
+    mapFlags: map.mapFlags,
+    name: map.name,
+    ifindex: 0,
+    btfId: map.facts.btf?.id ?? 0,
+    btfKeyTypeId: map.btfKeyTypeId,
+    btfValueTypeId: map.btfValueTypeId,
+    btfVmlinuxValueTypeId: map.btfVmlinuxValueTypeId,
+    mapExtra: map.mapExtra,
+    frozen: map.frozen,
+  };
+}
+
+export function mapLookupElem(map: KMap, key: Uint8Array, flags: bigint): Uint8Array {
+  const value = map.map.lookup(key, Number(flags));
+  if (!value) throw map.map.error(ENOENT, "no such key");
+  return value;
+}
+
+export function mapLookupAndDelete(map: KMap, key: Uint8Array, flags: bigint): Uint8Array {
+  const value = map.map.lookupAndDelete(key, Number(flags));
+  if (!value) throw map.map.error(ENOENT, "no such key");
+  return value;
+}
+
+export function mapLookupBatch(map: KMap, attr: BatchAttr, remove: boolean): BatchResult {
+  checkBatch(map, attr.elemFlags);
+  const keys: Uint8Array[] = [];
+  const values: Uint8Array[] = [];
+  let key = map.map.getNextKey(attr.from);
+  if (key === undefined) throw map.map.error(ENOENT, "batch at the end", { count: 0 });
+  let last: Uint8Array | undefined;
+  while (key !== undefined && keys.length < attr.count) {
+    const next = map.map.getNextKey(key);
+    const value = map.map.lookup(key, Number(attr.elemFlags ?? 0n));
+    if (value) {
+      keys.push(key);
+      values.push(value);
+      if (remove) map.map.delete(key);
+    }
+    last = key;
+    key = next;
+  }
+  return { keys: concat(keys), values: concat(values), count: keys.length, next: key === undefined ? undefined : last };
+}
+
+export function mapUpdateBatch(
+  map: KMap,
+  keys: Uint8Array,
+  values: Uint8Array,
+  count: number,
+  elemFlags: bigint,
+): number {
+  checkBatch(map, elemFlags);
+  const { keySize, sysValueSize } = map.map;
+  return eachOfBatch(map, count, (i) => {
+    const value = values.subarray(i * sysValueSize, (i + 1) * sysValueSize);
+    map.map.update(keys.subarray(i * keySize, (i + 1) * keySize), value, Number(elemFlags));
+  });
+}
+
+export function mapDeleteBatch(map: KMap, keys: Uint8Array, count: number, elemFlags: bigint): number {
+  checkBatch(map, elemFlags);
+  const { keySize } = map.map;
+  return eachOfBatch(map, count, (i) => map.map.delete(keys.subarray(i * keySize, (i + 1) * keySize)));
+}
+
+function checkBatch(map: KMap, elemFlags = 0n): void {
+  if (!map.map.type.batch) throw map.map.error(ENOTSUPP, "no batch commands");
+  if (elemFlags & ~4n) throw map.map.error(EINVAL, `unknown batch element flags ${elemFlags}`);
+}
+
+/** Stops at the first error, which then says how many were done. */
+function eachOfBatch(map: KMap, count: number, each: (i: number) => void): number {
+  for (let i = 0; i < count; i++) {
+    try {
+      each(i);
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
+      throw map.map.error(error.errno, `element ${i} of a batch: ${errnoName(error.errno)}`, { count: i });
+    }
+  }
+  return count;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,137 @@
+/**
+ * What the slots of object maps hold, and the references they take: prog arrays, maps of maps, devmaps, cpumaps, perf
+ * event arrays.
+ *
+ * Errors   EBADF no such fd, EINVAL the wrong kind of object or one that does not fit, ENOTSUPP unmodelled types.
+ */
+import * as abi from "../abi/bpf.ts";
+import { EINVAL, ENOTSUPP } from "../abi/errno.ts";
+import { mapMetaEqual } from "../maps/create.ts";
+import type { SlotHooks } from "../maps/map_type.ts";
+import type { VAddr } from "../memory/memory.ts";
+import type { Fd } from "./bpf.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Prog } from "./prog.ts";
+
+interface Slot {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+const u32 = (bytes: Uint8Array, at = 0) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
+
+function bytesOf(...words: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(words).buffer);
+}
+
+/** Hooks of a map type; undefined for types whose elements are bytes. */
+export function slotHooks(kernel: Kernel, mapType: number): SlotHooks | undefined {
+  switch (mapType) {
+    case abi.BPF_MAP_TYPE_PROG_ARRAY:
+      return progArray(kernel);
+    case abi.BPF_MAP_TYPE_ARRAY_OF_MAPS:
+    case abi.BPF_MAP_TYPE_HASH_OF_MAPS:
+      return mapOfMaps(kernel);
+    case abi.BPF_MAP_TYPE_DEVMAP:
+    case abi.BPF_MAP_TYPE_DEVMAP_HASH:
+      return withProg(kernel, abi.BPF_XDP_DEVMAP, true);
+    case abi.BPF_MAP_TYPE_CPUMAP:
+      return withProg(kernel, abi.BPF_XDP_CPUMAP, false);
+    case abi.BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+      return perfEventArray(kernel);
+    default:
+      return undefined;
+  }
+}
+
+/** {table index of the JIT's function, program id}. */
+function progArray(kernel: Kernel): SlotHooks {
+  return {
+    set(map, _key, value): Slot {
+      const prog = kernel.caller.progAt(u32(value) as Fd);
+      const owner = kernel.progArrayOwners.get(map);
+      if (owner && !sameKind(owner, prog)) {
+        throw map.error(EINVAL, `program '${prog.name}' does not fit the programs of this array`, { type: prog.type });
+      }
+      if (!owner) kernel.progArrayOwners.set(map, { type: prog.type, facts: prog.facts });
+      prog.get();
+      return { lo: prog.runnable("jit").entry, hi: prog.id };
+    },
+    clear(_map, _lo, hi) {
+      kernel.progs.find(hi)?.put();
+    },
+    read: (_map, _lo, hi) => bytesOf(hi),
+  };
+}
+
+/** What Linux's bpf_prog_map_compatible() compares: type, and the expected attach type where context depends on it. */
+export interface ProgArrayOwner {
+  readonly type: number;
+  readonly facts: { readonly expectedAttachType: number; readonly flags: number };
+}
+
+function sameKind(owner: ProgArrayOwner, prog: Prog): boolean {
+  return (
+    owner.type === prog.type &&
+    (owner.facts.flags & abi.BPF_F_XDP_HAS_FRAGS) === (prog.facts.flags & abi.BPF_F_XDP_HAS_FRAGS)
+  );
+}
+
+function mapOfMaps(kernel: Kernel): SlotHooks {
+  return {
+    set(map, _key, value): Slot {
+      const inner = kernel.caller.mapAt(u32(value) as Fd);
+      const meta = map.attr.inner;
+      if (inner.map.type.asInner === false || inner.facts.inner)
+        throw map.error(EINVAL, `map '${inner.name}' cannot be an inner map`);
+      if (meta && !mapMetaEqual(meta, inner.map)) {
+        throw map.error(EINVAL, `map '${inner.name}' differs from the declared inner map`);
+      }
+      inner.get();
+      return { lo: inner.addr, hi: 0 };
+    },
+    clear(_map, lo) {
+      kernel.mapAt(lo)?.put();
+    },
+    read: (_map, lo) => bytesOf(kernel.mapAt(lo)?.id ?? 0),
+  };
+}
+
+/** {ifindex or queue size, program id or 0}. */
+function withProg(kernel: Kernel, attachType: number, device: boolean): SlotHooks {
+  return {
+    set(map, _key, value): Slot {
+      const lo = u32(value);
+      const fd = value.length >= 8 ? u32(value, 4) | 0 : 0;
+      if (device && !kernel.deviceExists(lo)) {
+        throw map.error(EINVAL, `no device has ifindex ${lo}`, { ifindex: lo });
+      }
+      if (fd <= 0) return { lo, hi: 0 };
+      const prog = kernel.caller.progAt(fd as Fd);
+      if (prog.type !== abi.BPF_PROG_TYPE_XDP || prog.facts.expectedAttachType !== attachType) {
+        throw map.error(EINVAL, `program '${prog.name}' is not of this map's attach type`, { type: prog.type });
+      }
+      prog.get();
+      return { lo, hi: prog.id };
+    },
+    clear(_map, _lo, hi) {
+      if (hi) kernel.progs.find(hi)?.put();
+    },
+    read: (map, lo, hi) => (map.valueSize >= 8 ? bytesOf(lo, hi) : bytesOf(lo)),
+  };
+}
+
+/** {address of the perf ring, 0}: made by Process.mapReader, not by fds. */
+function perfEventArray(kernel: Kernel): SlotHooks {
+  return {
+    set(map) {
+      throw map.error(ENOTSUPP, "perf events have no fds here; mapReader() fills the array");
+    },
+    clear(_map, lo) {
+      if (lo) kernel.memory.free(lo as VAddr);
+    },
+    read(map) {
+      throw map.error(ENOTSUPP, "perf event arrays cannot be read");
+    },
+  };
+}

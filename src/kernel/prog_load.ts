@@ -1,0 +1,285 @@
+/**
+ * BPF_PROG_LOAD: checks in Linux's order, then verify(), then a Prog.
+ *
+ * Errors   those of bpf_prog_load() and bpf_prog_load_check_attach() as BpfError; a refused program as VerifierError.
+ */
+import * as abi from "../abi/bpf.ts";
+import { BpfError, E2BIG, type EBADF, EINVAL, EPERM } from "../abi/errno.ts";
+import type { Btf } from "../btf/btf.ts";
+import { decode } from "../isa/codec.ts";
+import type { AttachProg, FuncInfoRec, LineInfoRec, VerifyInput } from "../verifier/platform.ts";
+import { verify } from "../verifier/verify.ts";
+import type { Fd, ProgLoadAttr, ProgLoadResult } from "./bpf.ts";
+import { imageOf } from "./image.ts";
+import type { KMap } from "./map.ts";
+import { checkObjName } from "./names.ts";
+import type { Process } from "./process.ts";
+import { Prog } from "./prog.ts";
+import { sha256 } from "./sha256.ts";
+
+const LOAD_FLAGS =
+  abi.BPF_F_STRICT_ALIGNMENT |
+  abi.BPF_F_ANY_ALIGNMENT |
+  abi.BPF_F_TEST_STATE_FREQ |
+  abi.BPF_F_SLEEPABLE |
+  abi.BPF_F_TEST_RND_HI32 |
+  abi.BPF_F_XDP_HAS_FRAGS |
+  abi.BPF_F_XDP_DEV_BOUND_ONLY |
+  abi.BPF_F_TEST_REG_INVARIANTS |
+  abi.BPF_F_TOKEN_FD;
+const MAX_INSNS = 1_000_000;
+/** BPF_MAXINSNS, for the unprivileged. */
+const MAX_INSNS_UNPRIV = 4096;
+const GPL_LICENSES = new Set([
+  "GPL",
+  "GPL v2",
+  "GPL and additional rights",
+  "Dual BSD/GPL",
+  "Dual MIT/GPL",
+  "Dual MPL/GPL",
+]);
+/** Types that a process without CAP_BPF may load. */
+const UNPRIV_TYPES = new Set([abi.BPF_PROG_TYPE_SOCKET_FILTER, abi.BPF_PROG_TYPE_CGROUP_SKB]);
+/** Types that may name an attach target in BTF. */
+const ATTACH_BTF_TYPES = new Set([
+  abi.BPF_PROG_TYPE_TRACING,
+  abi.BPF_PROG_TYPE_LSM,
+  abi.BPF_PROG_TYPE_STRUCT_OPS,
+  abi.BPF_PROG_TYPE_EXT,
+]);
+const BTF_MAX_TYPE = 0xfffff;
+
+/** Expected attach types that a program type accepts; types that are absent accept any. */
+const ATTACH_TYPES: Readonly<Record<number, readonly number[]>> = {
+  [abi.BPF_PROG_TYPE_CGROUP_SOCK]: [
+    abi.BPF_CGROUP_INET_SOCK_CREATE,
+    abi.BPF_CGROUP_INET_SOCK_RELEASE,
+    abi.BPF_CGROUP_INET4_POST_BIND,
+    abi.BPF_CGROUP_INET6_POST_BIND,
+  ],
+  [abi.BPF_PROG_TYPE_CGROUP_SOCK_ADDR]: [
+    abi.BPF_CGROUP_INET4_BIND,
+    abi.BPF_CGROUP_INET6_BIND,
+    abi.BPF_CGROUP_INET4_CONNECT,
+    abi.BPF_CGROUP_INET6_CONNECT,
+    abi.BPF_CGROUP_UNIX_CONNECT,
+    abi.BPF_CGROUP_INET4_GETPEERNAME,
+    abi.BPF_CGROUP_INET6_GETPEERNAME,
+    abi.BPF_CGROUP_UNIX_GETPEERNAME,
+    abi.BPF_CGROUP_INET4_GETSOCKNAME,
+    abi.BPF_CGROUP_INET6_GETSOCKNAME,
+    abi.BPF_CGROUP_UNIX_GETSOCKNAME,
+    abi.BPF_CGROUP_UDP4_SENDMSG,
+    abi.BPF_CGROUP_UDP6_SENDMSG,
+    abi.BPF_CGROUP_UNIX_SENDMSG,
+    abi.BPF_CGROUP_UDP4_RECVMSG,
+    abi.BPF_CGROUP_UDP6_RECVMSG,
+    abi.BPF_CGROUP_UNIX_RECVMSG,
+  ],
+  [abi.BPF_PROG_TYPE_CGROUP_SKB]: [abi.BPF_CGROUP_INET_INGRESS, abi.BPF_CGROUP_INET_EGRESS],
+  [abi.BPF_PROG_TYPE_CGROUP_SOCKOPT]: [abi.BPF_CGROUP_SETSOCKOPT, abi.BPF_CGROUP_GETSOCKOPT],
+  [abi.BPF_PROG_TYPE_SK_LOOKUP]: [abi.BPF_SK_LOOKUP],
+  [abi.BPF_PROG_TYPE_SK_REUSEPORT]: [abi.BPF_SK_REUSEPORT_SELECT, abi.BPF_SK_REUSEPORT_SELECT_OR_MIGRATE],
+  [abi.BPF_PROG_TYPE_NETFILTER]: [abi.BPF_NETFILTER],
+  [abi.BPF_PROG_TYPE_SYSCALL]: [0],
+  [abi.BPF_PROG_TYPE_EXT]: [0],
+};
+
+/** What an unset attach type means (bpf_prog_load_fixup_attach_type). */
+const DEFAULT_ATTACH: Readonly<Record<number, number>> = {
+  [abi.BPF_PROG_TYPE_CGROUP_SOCK]: abi.BPF_CGROUP_INET_SOCK_CREATE,
+  [abi.BPF_PROG_TYPE_SK_REUSEPORT]: abi.BPF_SK_REUSEPORT_SELECT,
+};
+
+export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
+  const { kernel } = proc;
+  const name = attr.name ?? "";
+  const fail = (
+    errno: typeof EINVAL | typeof E2BIG | typeof EPERM | typeof EBADF,
+    text: string,
+    context = {},
+  ): never => {
+    throw new BpfError(errno, `program '${name}': ${text}`, { name, ...context });
+  };
+  const flags = attr.progFlags ?? 0;
+  if (flags & ~LOAD_FLAGS) fail(EINVAL, `unknown flags 0x${(flags & ~LOAD_FLAGS).toString(16)}`, { flags });
+  const expectedAttachType = attr.expectedAttachType || DEFAULT_ATTACH[attr.progType] || 0;
+  const slots = attr.insns.length / 8;
+  if (!Number.isInteger(slots)) fail(EINVAL, `${attr.insns.length} bytes of instructions; wanted a multiple of 8`);
+  const maxInsns = proc.caps.bpf ? MAX_INSNS : MAX_INSNS_UNPRIV;
+  if (slots === 0 || slots > maxInsns) fail(E2BIG, `${slots} instructions; wanted 1 to ${maxInsns}`, { slots });
+  if (!UNPRIV_TYPES.has(attr.progType) && !proc.caps.bpf) fail(EPERM, "needs CAP_BPF", { progType: attr.progType });
+
+  const attachProg = attr.attachProgFd === undefined ? undefined : proc.progAt(attr.attachProgFd);
+  const attachBtf = attachTarget(proc, attr, attachProg);
+  const attachBtfId = attr.attachBtfId ?? 0;
+  checkAttach(attr, expectedAttachType, attachBtfId, attachProg, fail);
+  const progType = kernel.platform.progTypes[attr.progType];
+  if (!progType) fail(EINVAL, `unknown program type ${attr.progType}`, { progType: attr.progType });
+  checkObjName(name, "program");
+
+  const insns = decode(attr.insns);
+  const btf = attr.progBtfFd === undefined ? undefined : proc.btfAt(attr.progBtfFd);
+  const funcInfo = attr.funcInfo ?? new Uint8Array();
+  const lineInfo = attr.lineInfo ?? new Uint8Array();
+  const fdAt = (idx: number): Fd | undefined => attr.fdArray?.[idx];
+  const nowUs = kernel.nowUs;
+  const input: VerifyInput = {
+    name,
+    insns,
+    progType: attr.progType,
+    expectedAttachType,
+    license: attr.license,
+    progFlags: flags,
+    platform: kernel.platform,
+    caps: proc.caps,
+    mapByFd: (fd) => proc.findMap(fd as Fd),
+    mapByIdx: (idx) => {
+      const fd = fdAt(idx);
+      return fd === undefined ? undefined : proc.findMap(fd);
+    },
+    btfByIdx: (idx) => {
+      const fd = fdAt(idx);
+      return fd === undefined ? undefined : proc.findBtf(fd)?.btf;
+    },
+    btfByFd: (fd) => (fd === 0 ? kernel.platform.btf : proc.findBtf(fd as Fd)?.btf),
+    btf: btf?.btf,
+    funcInfo: funcRecords(funcInfo, attr.funcInfoRecSize ?? 8),
+    lineInfo: lineRecords(lineInfo, attr.lineInfoRecSize ?? 16),
+    attachBtfId,
+    attachBtf,
+    attachProg: attachProg && attachFacts(attachProg),
+    logLevel: attr.logLevel ?? 0,
+    nowUs,
+  };
+  const verified = verify(input);
+  const maps = verified.usedMaps as readonly KMap[];
+  const image = imageOf(verified, btf?.btf, kernel.imageSources);
+  const prog = new Prog(
+    kernel,
+    {
+      name,
+      type: attr.progType,
+      expectedAttachType,
+      license: attr.license,
+      gplCompatible: GPL_LICENSES.has(attr.license),
+      flags,
+      tag: progTag(attr.insns),
+      insnBytes: attr.insns.slice(),
+      btf,
+      attachBtfId,
+      attachBtf,
+      attachProg,
+      funcInfo,
+      lineInfo,
+      uid: proc.uid,
+    },
+    verified,
+    image,
+    [...maps],
+  );
+  kernel.events.emit({ what: "load", pid: proc.pid, progId: prog.id });
+  const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
+  return {
+    fd: proc.install(prog),
+    log,
+    logTrueSize: attr.logLevel ? verified.log.length + 1 : 0,
+    stats: verified.stats,
+  };
+}
+
+/** BTF in which attachBtfId counts. */
+function attachTarget(proc: Process, attr: ProgLoadAttr, attachProg: Prog | undefined): Btf | undefined {
+  if (attachProg) return attachProg.facts.btf?.btf;
+  if (attr.attachBtfObjFd !== undefined) return proc.btfAt(attr.attachBtfObjFd).btf;
+  return attr.attachBtfId ? proc.kernel.platform.btf : undefined;
+}
+
+/** bpf_prog_load_check_attach(). */
+function checkAttach(
+  attr: ProgLoadAttr,
+  expected: number,
+  btfId: number,
+  attachProg: Prog | undefined,
+  fail: (errno: typeof EINVAL, text: string, context?: object) => never,
+): void {
+  const type = attr.progType;
+  if (btfId) {
+    if (btfId > BTF_MAX_TYPE) fail(EINVAL, `attach_btf_id ${btfId} is too large`, { btfId });
+    if (!ATTACH_BTF_TYPES.has(type))
+      fail(EINVAL, `attach_btf_id ${btfId} given to a program type that has no target`, { type });
+  }
+  if (attr.attachBtfObjFd !== undefined && (!btfId || attachProg))
+    fail(EINVAL, "attach_btf_obj_fd without attach_btf_id");
+  if (attachProg && type !== abi.BPF_PROG_TYPE_TRACING && type !== abi.BPF_PROG_TYPE_EXT) {
+    fail(EINVAL, "attach_prog_fd given to a program type that attaches to no program", { type });
+  }
+  const allowed = ATTACH_TYPES[type];
+  if (allowed && !allowed.includes(expected)) {
+    fail(EINVAL, `expected_attach_type ${expected} does not fit program type ${type}`, { expected, allowed });
+  }
+}
+
+function attachFacts(prog: Prog): AttachProg {
+  const btf = prog.facts.btf?.btf;
+  const records = funcRecords(prog.facts.funcInfo, 8);
+  return {
+    type: prog.type,
+    expectedAttachType: prog.facts.expectedAttachType,
+    btf,
+    name: prog.name,
+    funcs: prog.verified.subprogs.map((s, i) => ({ typeId: records[i]?.typeId ?? 0, name: s.name, global: s.global })),
+    sleepable: prog.verified.sleepable,
+    attachedToTracing: prog.facts.attachProg?.type === abi.BPF_PROG_TYPE_TRACING,
+    changesPktData: prog.verified.changesPktData,
+    mightSleep: prog.verified.mightSleep,
+  };
+}
+
+function funcRecords(bytes: Uint8Array, recSize: number): FuncInfoRec[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out: FuncInfoRec[] = [];
+  for (let at = 0; at + 8 <= bytes.length; at += recSize) {
+    out.push({ insnIdx: view.getUint32(at, true), typeId: view.getUint32(at + 4, true) });
+  }
+  return out;
+}
+
+function lineRecords(bytes: Uint8Array, recSize: number): LineInfoRec[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out: LineInfoRec[] = [];
+  for (let at = 0; at + 16 <= bytes.length; at += recSize) {
+    const col = view.getUint32(at + 12, true);
+    out.push({
+      insnIdx: view.getUint32(at, true),
+      fileNameOff: view.getUint32(at + 4, true),
+      lineOff: view.getUint32(at + 8, true),
+      line: col >>> 10,
+      column: col & 0x3ff,
+    });
+  }
+  return out;
+}
+
+/** SHA-256 over the instructions with map references blanked, first 8 bytes in hex. */
+export function progTag(insnBytes: Uint8Array): string {
+  const bytes = insnBytes.slice();
+  const LD_IMM64 = 0x18;
+  for (let at = 0; at + 16 <= bytes.length; at += 8) {
+    if (bytes[at] !== LD_IMM64) continue;
+    const src = bytes[at + 1]! >> 4;
+    if (src === abi.BPF_PSEUDO_MAP_FD || src === abi.BPF_PSEUDO_MAP_VALUE) {
+      bytes.fill(0, at + 4, at + 8);
+      bytes.fill(0, at + 12, at + 16);
+    }
+    at += 8;
+  }
+  return Array.from(sha256(bytes).subarray(0, 8), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** The end of the log is kept, or with BPF_LOG_FIXED the start. */
+function cutLog(log: string, size: number | undefined, level: number): string {
+  if (!level) return "";
+  if (size === undefined || log.length < size) return log;
+  return level & 8 ? log.slice(0, size - 1) : log.slice(log.length - size + 1);
+}

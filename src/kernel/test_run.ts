@@ -1,0 +1,133 @@
+/**
+ * BPF_PROG_TEST_RUN: one entry per kind of program type (ProgType.testRun). Kinds that need packets are registered by net/.
+ *
+ * Errors   ENOTSUPP for a type that cannot be test-run; else as net/bpf/test_run.c and kernel/bpf/syscall.c.
+ */
+import * as abi from "../abi/bpf.ts";
+import { BpfError, E2BIG, EINVAL, ENOTSUPP, ENXIO } from "../abi/errno.ts";
+import { CPU_CTX } from "../memory/cpu_ctx.ts";
+import type { VAddr } from "../memory/memory.ts";
+import type { TestRunKind } from "../progs/prog_types.ts";
+import type { TestRunAttr, TestRunResult } from "./bpf.ts";
+import type { Kernel, TestRunner } from "./kernel.ts";
+import type { Process } from "./process.ts";
+import type { Prog } from "./prog.ts";
+
+/** Arguments of a traced function, in u64 each (MAX_BPF_FUNC_ARGS). */
+const MAX_ARGS_BYTES = 96;
+const U16_MAX = 0xffff;
+const NOTHING = new Uint8Array();
+
+export const TEST_RUNNERS: Partial<Record<TestRunKind, TestRunner>> = {
+  raw_tp: runRawTracepoint,
+  syscall: runSyscall,
+  tracing: runTracing,
+};
+
+export function progTestRun(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
+  const { kernel } = proc;
+  const kind = kernel.platform.progTypes[prog.type]?.testRun;
+  const runner = kind && kernel.testRunners[kind];
+  if (!runner) {
+    throw new BpfError(ENOTSUPP, `program '${prog.name}': programs of type ${prog.type} cannot be test-run`, {
+      type: prog.type,
+    });
+  }
+  return runner(proc, prog, attr);
+}
+
+/** Runs repeat times (at least once) and times it; the last result counts. */
+export function runRepeated(
+  kernel: Kernel,
+  prog: Prog,
+  ctx: number,
+  attr: TestRunAttr,
+  before?: () => void,
+): { retval: number; durationNs: number } {
+  const repeat = Math.max(1, attr.repeat ?? 1);
+  const runnable = prog.runnable(attr.engine);
+  let retval = 0;
+  const start = performance.now();
+  kernel.running(() => {
+    for (let i = 0; i < repeat; i++) {
+      before?.();
+      retval = runnable.run(ctx);
+    }
+  });
+  prog.runCount += BigInt(repeat);
+  return { retval: retval >>> 0, durationNs: Math.round(((performance.now() - start) * 1e6) / repeat) };
+}
+
+export function refuse(prog: Prog, what: string, context: Record<string, unknown> = {}): never {
+  throw new BpfError(EINVAL, `test run of '${prog.name}': ${what}`, context);
+}
+
+/** Copies bytes into fresh memory of at least `room` bytes for the time of a run. */
+export function withBytes<T>(kernel: Kernel, bytes: Uint8Array, room: number, body: (addr: VAddr) => T): T {
+  const addr = kernel.memory.alloc(Math.max(bytes.length, room, 8));
+  try {
+    kernel.memory.writeBytes(addr, bytes);
+    return body(addr);
+  } finally {
+    kernel.memory.free(addr);
+  }
+}
+
+/** Neither data, nor repeat: ctx_in is the u64 arguments of the tracepoint. */
+function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
+  const { kernel } = proc;
+  const ctx = attr.ctxIn ?? NOTHING;
+  if (attr.dataIn || attr.repeat || attr.batchSize) refuse(prog, "raw tracepoints take neither data nor repeat");
+  if (ctx.length > MAX_ARGS_BYTES) refuse(prog, `ctx_in of ${ctx.length} bytes; wanted at most ${MAX_ARGS_BYTES}`);
+  if (ctx.length < (prog.verified.maxCtxOffset ?? 0)) {
+    refuse(prog, `ctx_in of ${ctx.length} bytes; the program reads ${prog.verified.maxCtxOffset ?? 0}`);
+  }
+  const onCpu = ((attr.flags ?? 0) & abi.BPF_F_TEST_RUN_ON_CPU) !== 0;
+  const cpu = attr.cpu ?? 0;
+  if (!onCpu && cpu !== 0) refuse(prog, `cpu ${cpu} without BPF_F_TEST_RUN_ON_CPU`);
+  if (cpu >= kernel.memory.cpus) throw new BpfError(ENXIO, `test run of '${prog.name}': no cpu ${cpu}`, { cpu });
+  const { memory } = kernel;
+  const here = memory.readU32(memory.cpuCtx + CPU_CTX.cpu);
+  memory.writeU32(memory.cpuCtx + CPU_CTX.cpu, onCpu ? cpu : here);
+  try {
+    const { retval } = withBytes(kernel, ctx, MAX_ARGS_BYTES, (addr) => runRepeated(kernel, prog, addr, attr));
+    return { retval, dataOut: NOTHING, ctxOut: NOTHING, durationNs: 0 };
+  } finally {
+    memory.writeU32(memory.cpuCtx + CPU_CTX.cpu, here);
+  }
+}
+
+/** The context is what the caller gives, and comes back changed. */
+function runSyscall(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
+  const { kernel } = proc;
+  const ctx = attr.ctxIn ?? NOTHING;
+  if (attr.dataIn || attr.repeat || attr.flags || attr.cpu || attr.batchSize)
+    refuse(prog, "syscall programs take ctx_in alone");
+  if (ctx.length < (prog.verified.maxCtxOffset ?? 0) || ctx.length > U16_MAX) {
+    refuse(prog, `ctx_in of ${ctx.length} bytes; wanted ${prog.verified.maxCtxOffset ?? 0} to ${U16_MAX}`);
+  }
+  return withBytes(kernel, ctx, 0, (addr) => {
+    const { retval } = kernel.asCaller(proc, () => runRepeated(kernel, prog, addr, attr));
+    return { retval, dataOut: NOTHING, ctxOut: kernel.memory.readBytes(addr, ctx.length), durationNs: 0 };
+  });
+}
+
+/**
+ * Linux calls its bpf_fentry_test functions here and runs what is attached to them. This kernel has no such functions:
+ * the program is called with the u64 arguments in ctx_in (skep's own meaning of ctx_in for tracing programs).
+ */
+function runTracing(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
+  const { kernel } = proc;
+  const ctx = attr.ctxIn ?? NOTHING;
+  if (attr.flags || attr.cpu || attr.batchSize || attr.dataIn)
+    refuse(prog, "tracing programs take arguments in ctx_in alone");
+  if (ctx.length > MAX_ARGS_BYTES) {
+    throw new BpfError(
+      E2BIG,
+      `test run of '${prog.name}': ${ctx.length} bytes of arguments; wanted at most ${MAX_ARGS_BYTES}`,
+      {},
+    );
+  }
+  const run = withBytes(kernel, ctx, MAX_ARGS_BYTES, (addr) => runRepeated(kernel, prog, addr, attr));
+  return { ...run, dataOut: NOTHING, ctxOut: NOTHING };
+}
