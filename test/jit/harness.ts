@@ -24,7 +24,7 @@ export function bed(more: Partial<EngineEnv> = {}): Bed {
       random32: () => 4,
       printk: () => {},
       callback: (fn, a, b, c, d, e) => env.current?.callback(fn, a, b, c, d, e) ?? 0,
-      services: {},
+      services: {} as EngineEnv["rt"]["services"],
     },
     resolveTailCall: () => undefined,
     current: undefined,
