@@ -53,5 +53,5 @@ export function readBtfFile(path: string, base?: Btf): Btf {
 function btfSection(bytes: Uint8Array, path: string): Uint8Array {
   const section = readElf(bytes, path).sections.find((s) => s.name === ".BTF");
   if (!section) throw new BpfError(EINVAL, `${path}: no section .BTF seen; BTF wanted (compile with -g)`, { path });
-  return section.data;
+  return section.bytes;
 }
