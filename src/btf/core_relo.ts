@@ -99,13 +99,14 @@ export interface CoreRes {
 }
 
 /**
- * Types to relocate against: the kernel's BTF and, in order, those of its modules (split on it). Keeps candidates per
- * name, so use one for all relocations of an object.
+ * Types to relocate against: the kernel's BTF and, in order, those of its modules (split on it). Remembers candidates
+ * per root type, and which of them a relocation has ruled out: a candidate that lacks one member of a root type stays
+ * out for the relocations that follow. So use one for all relocations of an object, in their order.
  */
 export class CoreTargets {
   readonly #vmlinux: Btf;
   readonly #modules: readonly Btf[];
-  readonly #cache = new Map<string, readonly CoreCandidate[]>();
+  readonly #byRoot = new Map<Btf, Map<number, readonly CoreCandidate[]>>();
 
   constructor(vmlinux: Btf, modules: readonly Btf[] = []) {
     this.#vmlinux = vmlinux;
@@ -114,21 +115,26 @@ export class CoreTargets {
 
   /** Modules are asked only when the kernel itself has no type of that name and kind. */
   candidates(local: Btf, localId: number): readonly CoreCandidate[] {
+    const found = this.#byRoot.get(local)?.get(localId);
+    if (found) return found;
     const name = essentialName(local.nameOf(localId));
     const kind = local.kind(localId);
-    const key = `${kind} ${name}`;
-    let found = this.#cache.get(key);
-    if (!found) {
-      const search = (btf: Btf): CoreCandidate[] =>
-        [...btf.allByName(name), ...btf.flavorsOf(name)]
-          .filter((id) => id >= btf.firstId && kindsCompat(kind, btf.kind(id)))
-          .sort((a, b) => a - b)
-          .map((id) => ({ btf, id }));
-      found = search(this.#vmlinux);
-      if (found.length === 0) found = this.#modules.flatMap(search);
-      this.#cache.set(key, found);
-    }
-    return found;
+    const search = (btf: Btf): CoreCandidate[] =>
+      [...btf.allByName(name), ...btf.flavorsOf(name)]
+        .filter((id) => id >= btf.firstId && kindsCompat(kind, btf.kind(id)))
+        .sort((a, b) => a - b)
+        .map((id) => ({ btf, id }));
+    const inKernel = search(this.#vmlinux);
+    const list = inKernel.length > 0 ? inKernel : this.#modules.flatMap(search);
+    this.keep(local, localId, list);
+    return list;
+  }
+
+  /** Narrows the candidates of a root type. */
+  keep(local: Btf, localId: number, candidates: readonly CoreCandidate[]): void {
+    let byId = this.#byRoot.get(local);
+    if (!byId) this.#byRoot.set(local, (byId = new Map()));
+    byId.set(localId, candidates);
   }
 }
 
@@ -150,11 +156,13 @@ export function calcCoreRelo(local: Btf, relo: CoreRelo, targets: CoreTargets): 
   if (local.nameOf(relo.typeId) === "") fail(EOPNOTSUPP, relo, local, "relocation doesn't support anonymous types");
 
   let result: CoreRes | undefined;
+  const matched: CoreCandidate[] = [];
   const candidates = targets.candidates(local, relo.typeId);
   for (const candidate of candidates) {
     const target = matchSpec(spec, candidate, relo);
     if (!target) continue;
     const res = calcRes(relo, spec, target);
+    matched.push(candidate);
     if (!result?.target) {
       result = res;
     } else if (target.bitOffset !== result.target.bitOffset) {
@@ -166,7 +174,10 @@ export function calcCoreRelo(local: Btf, relo: CoreRelo, targets: CoreTargets): 
       fail(EINVAL, relo, local, `relocation decision ambiguity: ${values} (${both(target, result.target)})`);
     }
   }
-  if (result) return result;
+  if (result) {
+    targets.keep(local, relo.typeId, matched);
+    return result;
+  }
   const res = calcRes(relo, spec, undefined);
   return res.poison ? { ...res, missing: whatIsMissing(spec, candidates) } : res;
 }
@@ -333,7 +344,13 @@ function calcRes(relo: CoreRelo, local: CoreSpec, target: CoreSpec | undefined):
   switch (CORE_RELO_KINDS[relo.kind].about) {
     case "type": {
       const validate = relo.kind !== BPF_CORE_TYPE_ID_TARGET;
-      return { ...EMPTY_RES, ...specs, validate, origVal: typeValue(relo, local), newVal: typeValue(relo, target) };
+      return {
+        ...EMPTY_RES,
+        ...specs,
+        validate,
+        origVal: typeValue(relo, local, local.btf),
+        newVal: typeValue(relo, target, local.btf),
+      };
     }
     case "enumval": {
       const origVal = enumValue(relo, local);
@@ -343,12 +360,12 @@ function calcRes(relo: CoreRelo, local: CoreSpec, target: CoreSpec | undefined):
       return { ...EMPTY_RES, ...specs, origVal, newVal: enumValue(relo, target) };
     }
     case "field": {
-      const orig = fieldValue(relo, local);
+      const orig = fieldValue(relo, local, local.btf);
       const origVal = orig.val;
       if (target === undefined && relo.kind !== BPF_CORE_FIELD_EXISTS) {
         return { ...EMPTY_RES, ...specs, origVal, validate: orig.validate, origSize: orig.size, poison: true };
       }
-      const now = fieldValue(relo, target);
+      const now = fieldValue(relo, target, local.btf);
       return {
         ...EMPTY_RES,
         ...specs,
@@ -371,12 +388,12 @@ function canResize(local: Btf, localId: number, target: Btf, targetId: number): 
   return a === BTF_KIND_INT && b === BTF_KIND_INT && !isSigned(local, localId) && !isSigned(target, targetId);
 }
 
-function typeValue(relo: CoreRelo, spec: CoreSpec | undefined): bigint {
+function typeValue(relo: CoreRelo, spec: CoreSpec | undefined, local: Btf): bigint {
   if (!spec) return 0n;
   if (relo.kind === BPF_CORE_TYPE_ID_TARGET) return BigInt(spec.rootId);
   if (relo.kind !== BPF_CORE_TYPE_SIZE) return 1n;
   const size = spec.btf.size(spec.rootId);
-  if (size < 0) fail(EINVAL, relo, spec.btf, `${typeText(spec.btf, spec.rootId)} has no size`);
+  if (size < 0) fail(EINVAL, relo, local, `${typeText(spec.btf, spec.rootId)} has no size`);
   return BigInt(size);
 }
 
@@ -396,14 +413,14 @@ interface FieldValue {
   readonly typeId: number;
 }
 
-function fieldValue(relo: CoreRelo, spec: CoreSpec | undefined): FieldValue {
+function fieldValue(relo: CoreRelo, spec: CoreSpec | undefined, local: Btf): FieldValue {
   const kind = relo.kind;
   if (kind === BPF_CORE_FIELD_EXISTS) return { val: spec ? 1n : 0n, validate: true, size: 0, typeId: 0 };
   const { btf, accessors, bitOffset } = spec!;
   const { typeId, idx, name } = accessors.at(-1)!;
   const sizeOf = (id: number): number => {
     const size = btf.size(id);
-    if (size < 0) fail(EINVAL, relo, btf, `${typeText(btf, id)} has no size`);
+    if (size < 0) fail(EINVAL, relo, local, `${typeText(btf, id)} has no size`);
     return size;
   };
   if (name === undefined) {
@@ -411,7 +428,7 @@ function fieldValue(relo: CoreRelo, spec: CoreSpec | undefined): FieldValue {
     if (kind === BPF_CORE_FIELD_BYTE_OFFSET)
       return { val: BigInt(Math.floor(bitOffset / 8)), validate: true, size, typeId };
     if (kind === BPF_CORE_FIELD_BYTE_SIZE) return { val: BigInt(size), validate: true, size: 0, typeId: 0 };
-    fail(EINVAL, relo, btf, `${CORE_RELO_KINDS[kind].name} can't be applied to array access`);
+    fail(EINVAL, relo, local, `${CORE_RELO_KINDS[kind].name} can't be applied to array access`);
   }
   const fieldId = btf.resolve(btf.memberType(typeId, idx));
   let bits = btf.memberBitfieldSize(typeId, idx);
@@ -419,14 +436,14 @@ function fieldValue(relo: CoreRelo, spec: CoreSpec | undefined): FieldValue {
   let bytes = sizeOf(fieldId);
   let byteOff = Math.floor(bitOffset / 8);
   if (bitfield) {
-    if (bytes === 0) fail(EINVAL, relo, btf, `bitfield '${name}' of a type without bytes`);
+    if (bytes === 0) fail(EINVAL, relo, local, `bitfield '${name}' of a type without bytes`);
     const align = (): void => {
       byteOff = Math.floor(Math.floor(bitOffset / 8) / bytes) * bytes;
     };
     align();
     // The narrowest aligned load that covers the bits.
     while (bitOffset + bits - byteOff * 8 > bytes * 8) {
-      if (bytes >= 8) fail(E2BIG, relo, btf, `bitfield '${name}' can't be read by one 8-byte load`);
+      if (bytes >= 8) fail(E2BIG, relo, local, `bitfield '${name}' can't be read by one 8-byte load`);
       bytes *= 2;
       align();
     }

@@ -1,4 +1,8 @@
-/** BTF as a list of its types: `bpftool btf dump ... format raw`, as text and as JSON. */
+/**
+ * BTF as a list of its types: `bpftool btf dump ... format raw`, as text and as JSON.
+ *
+ * Differs  an unsigned enumerator of 2^31 and more is itself in JSON; bpftool sign-extends it there (not in text).
+ */
 
 import { BpfError, EINVAL } from "../abi/errno.ts";
 import type { Btf } from "./btf.ts";
