@@ -7,7 +7,9 @@ import { OPCODES, opcodeOf } from "../../src/isa/opcodes.ts";
 import { execProgram } from "../../src/kernel/exec.ts";
 import { parseData } from "./data.ts";
 
-const tests = parseData(readFileSync(join(import.meta.dirname, "conformance.data"), "utf8"));
+const tests = ["conformance.data", "regressions.data"].flatMap((file) =>
+  parseData(readFileSync(join(import.meta.dirname, file), "utf8")),
+);
 
 describe.each(["interp", "jit"] as const)("%s", (engine) => {
   it.each(tests.map((t) => [t.name, t] as const))("%s", (_, { bytes, memory, result, error, asm }) => {
