@@ -28,7 +28,9 @@ import {
   BPF_PROG_TYPE_SK_MSG,
   BPF_PROG_TYPE_SOCK_OPS,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
+import { ret64 } from "./runtime.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_MAP_PTR,
@@ -41,11 +43,15 @@ import {
   RET_INTEGER,
 } from "./types.ts";
 
+/** Id of the root cgroup, in which everything is while no hierarchy is modelled. */
+const ROOT_CGROUP = 1;
+
 export const get_current_cgroup_id: Helper = {
   id: BPF_FUNC_get_current_cgroup_id,
   name: "get_current_cgroup_id",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":q",
+  call: (rt) => ret64(rt, ROOT_CGROUP, 0),
 };
 
 export const get_current_ancestor_cgroup_id: Helper = {
@@ -53,6 +59,7 @@ export const get_current_ancestor_cgroup_id: Helper = {
   name: "get_current_ancestor_cgroup_id",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
   abi: "p:q",
+  call: (rt, level) => ret64(rt, level === 0 ? ROOT_CGROUP : 0, 0),
 };
 
 export const get_cgroup_classid: Helper = {
@@ -75,6 +82,7 @@ export const get_cgroup_classid: Helper = {
     },
   ],
   abi: "p:p",
+  call: () => 0,
 };
 
 export const skb_cgroup_classid: Helper = {
@@ -82,6 +90,7 @@ export const skb_cgroup_classid: Helper = {
   name: "skb_cgroup_classid",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:q",
+  call: (rt) => ret64(rt, 0, 0),
 };
 
 export const skb_cgroup_id: Helper = {
@@ -89,6 +98,7 @@ export const skb_cgroup_id: Helper = {
   name: "skb_cgroup_id",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:q",
+  call: (rt) => ret64(rt, ROOT_CGROUP, 0),
 };
 
 export const skb_ancestor_cgroup_id: Helper = {
@@ -96,6 +106,7 @@ export const skb_ancestor_cgroup_id: Helper = {
   name: "skb_ancestor_cgroup_id",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:q",
+  call: (rt, _skb, level) => ret64(rt, level === 0 ? ROOT_CGROUP : 0, 0),
 };
 
 export const sk_cgroup_id: Helper = {
@@ -103,6 +114,7 @@ export const sk_cgroup_id: Helper = {
   name: "sk_cgroup_id",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_INTEGER },
   abi: "p:q",
+  call: (rt) => ret64(rt, ROOT_CGROUP, 0),
 };
 
 export const sk_ancestor_cgroup_id: Helper = {
@@ -110,6 +122,7 @@ export const sk_ancestor_cgroup_id: Helper = {
   name: "sk_ancestor_cgroup_id",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:q",
+  call: (rt, _sk, level) => ret64(rt, level === 0 ? ROOT_CGROUP : 0, 0),
 };
 
 export const skb_under_cgroup: Helper = {
@@ -117,6 +130,7 @@ export const skb_under_cgroup: Helper = {
   name: "skb_under_cgroup",
   proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };
 
 export const get_retval: Helper = {
@@ -124,6 +138,7 @@ export const get_retval: Helper = {
   name: "get_retval",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };
 
 export const set_retval: Helper = {
@@ -131,6 +146,7 @@ export const set_retval: Helper = {
   name: "set_retval",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
   abi: "p:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };
 
 export const sysctl_get_name: Helper = {
@@ -138,6 +154,7 @@ export const sysctl_get_name: Helper = {
   name: "sysctl_get_name",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "ppqq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };
 
 export const sysctl_get_current_value: Helper = {
@@ -145,6 +162,7 @@ export const sysctl_get_current_value: Helper = {
   name: "sysctl_get_current_value",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "ppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };
 
 export const sysctl_get_new_value: Helper = {
@@ -152,6 +170,7 @@ export const sysctl_get_new_value: Helper = {
   name: "sysctl_get_new_value",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "ppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };
 
 export const sysctl_set_new_value: Helper = {
@@ -159,4 +178,5 @@ export const sysctl_set_new_value: Helper = {
   name: "sysctl_set_new_value",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "ppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };

@@ -27,6 +27,7 @@ import {
   BPF_FUNC_skb_vlan_pop,
   BPF_FUNC_skb_vlan_push,
 } from "../abi/bpf.ts";
+import { EINVAL } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -138,6 +139,7 @@ export const skb_get_tunnel_key: Helper = {
   name: "skb_get_tunnel_key",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EINVAL, reason: "tunnel metadata is not modelled" },
 };
 
 export const skb_set_tunnel_key: Helper = {
@@ -145,6 +147,7 @@ export const skb_set_tunnel_key: Helper = {
   name: "skb_set_tunnel_key",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EINVAL, reason: "tunnel metadata is not modelled" },
 };
 
 export const skb_get_tunnel_opt: Helper = {
@@ -152,6 +155,7 @@ export const skb_get_tunnel_opt: Helper = {
   name: "skb_get_tunnel_opt",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "ppp:i",
+  unsupported: { errno: EINVAL, reason: "tunnel metadata is not modelled" },
 };
 
 export const skb_set_tunnel_opt: Helper = {
@@ -159,6 +163,7 @@ export const skb_set_tunnel_opt: Helper = {
   name: "skb_set_tunnel_opt",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "ppp:i",
+  unsupported: { errno: EINVAL, reason: "tunnel metadata is not modelled" },
 };
 
 export const get_route_realm: Helper = {
@@ -166,6 +171,7 @@ export const get_route_realm: Helper = {
   name: "get_route_realm",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:p",
+  call: () => 0,
 };
 
 export const get_hash_recalc: Helper = {
@@ -200,6 +206,7 @@ export const skb_get_xfrm_state: Helper = {
     ret: RET_INTEGER,
   },
   abi: "ppppq:i",
+  unsupported: { errno: EINVAL, reason: "IPsec state is not modelled" },
 };
 
 export const skb_ecn_set_ce: Helper = {

@@ -36,7 +36,11 @@ import {
   BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
-import type { Helper } from "./helper.ts";
+import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import type { Helper, Runtime } from "./helper.ts";
+import "./net_service.ts";
+import { SKB } from "./packet_layout.ts";
+import { big, retBig } from "./runtime.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_MAP_PTR,
@@ -72,6 +76,7 @@ export const get_socket_cookie: Helper = {
     },
   ],
   abi: "p:q",
+  call: skbSocketCookie,
 };
 
 export const get_socket_uid: Helper = {
@@ -79,6 +84,7 @@ export const get_socket_uid: Helper = {
   name: "get_socket_uid",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:p",
+  call: () => OVERFLOW_UID,
 };
 
 export const get_netns_cookie: Helper = {
@@ -86,6 +92,7 @@ export const get_netns_cookie: Helper = {
   name: "get_netns_cookie",
   proto: { args: [ARG_PTR_TO_CTX_OR_NULL], ret: RET_INTEGER },
   abi: "p:q",
+  call: (rt) => retBig(rt, rt.services.net.netnsCookie()),
 };
 
 export const setsockopt: Helper = {
@@ -105,6 +112,7 @@ export const setsockopt: Helper = {
     },
   ],
   abi: "ppppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "socket options are not modelled" },
 };
 
 export const getsockopt: Helper = {
@@ -124,6 +132,7 @@ export const getsockopt: Helper = {
     },
   ],
   abi: "ppppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "socket options are not modelled" },
 };
 
 export const bind: Helper = {
@@ -131,6 +140,7 @@ export const bind: Helper = {
   name: "bind",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "socket options are not modelled" },
 };
 
 export const sk_lookup_tcp: Helper = {
@@ -151,6 +161,7 @@ export const sk_lookup_tcp: Helper = {
     },
   ],
   abi: "pppqq:p",
+  call: (rt, ...a) => lookup(rt, 6, true, a),
 };
 
 export const sk_lookup_udp: Helper = {
@@ -171,6 +182,7 @@ export const sk_lookup_udp: Helper = {
     },
   ],
   abi: "pppqq:p",
+  call: (rt, ...a) => lookup(rt, 17, true, a),
 };
 
 export const skc_lookup_tcp: Helper = {
@@ -191,6 +203,7 @@ export const skc_lookup_tcp: Helper = {
     },
   ],
   abi: "pppqq:p",
+  call: (rt, ...a) => lookup(rt, 6, false, a),
 };
 
 export const sk_release: Helper = {
@@ -198,6 +211,7 @@ export const sk_release: Helper = {
   name: "sk_release",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON | OBJ_RELEASE], ret: RET_INTEGER },
   abi: "p:i",
+  call: skRelease,
 };
 
 export const sk_fullsock: Helper = {
@@ -205,6 +219,7 @@ export const sk_fullsock: Helper = {
   name: "sk_fullsock",
   proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_SOCKET_OR_NULL },
   abi: "p:p",
+  call: (_rt, sk) => sk,
 };
 
 export const tcp_sock: Helper = {
@@ -212,6 +227,7 @@ export const tcp_sock: Helper = {
   name: "tcp_sock",
   proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_TCP_SOCK_OR_NULL },
   abi: "p:p",
+  call: () => 0,
 };
 
 export const get_listener_sock: Helper = {
@@ -219,6 +235,7 @@ export const get_listener_sock: Helper = {
   name: "get_listener_sock",
   proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_SOCKET_OR_NULL },
   abi: "p:p",
+  call: (rt, sk) => rt.services.net.listenerOf(sk >>> 0),
 };
 
 export const sk_assign: Helper = {
@@ -232,6 +249,7 @@ export const sk_assign: Helper = {
     },
   ],
   abi: "ppq:i",
+  call: skAssign,
 };
 
 export const skc_to_tcp6_sock: Helper = {
@@ -239,6 +257,7 @@ export const skc_to_tcp6_sock: Helper = {
   name: "skc_to_tcp6_sock",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp6_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const skc_to_tcp_sock: Helper = {
@@ -246,6 +265,7 @@ export const skc_to_tcp_sock: Helper = {
   name: "skc_to_tcp_sock",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const skc_to_tcp_timewait_sock: Helper = {
@@ -253,6 +273,7 @@ export const skc_to_tcp_timewait_sock: Helper = {
   name: "skc_to_tcp_timewait_sock",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp_timewait_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const skc_to_tcp_request_sock: Helper = {
@@ -260,6 +281,7 @@ export const skc_to_tcp_request_sock: Helper = {
   name: "skc_to_tcp_request_sock",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "tcp_request_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const skc_to_udp6_sock: Helper = {
@@ -267,6 +289,7 @@ export const skc_to_udp6_sock: Helper = {
   name: "skc_to_udp6_sock",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "udp6_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const skc_to_unix_sock: Helper = {
@@ -274,6 +297,7 @@ export const skc_to_unix_sock: Helper = {
   name: "skc_to_unix_sock",
   proto: { args: [ARG_PTR_TO_BTF_ID_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "unix_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const skc_to_mptcp_sock: Helper = {
@@ -281,6 +305,7 @@ export const skc_to_mptcp_sock: Helper = {
   name: "skc_to_mptcp_sock",
   proto: { args: [ARG_PTR_TO_SOCK_COMMON], ret: RET_PTR_TO_BTF_ID_OR_NULL, retBtf: "mptcp_sock" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const sock_from_file: Helper = {
@@ -288,6 +313,7 @@ export const sock_from_file: Helper = {
   name: "sock_from_file",
   proto: { args: [ARG_PTR_TO_BTF_ID], ret: RET_PTR_TO_BTF_ID_OR_NULL, argBtf: ["file"], retBtf: "socket" },
   abi: "p:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
 
 export const sk_select_reuseport: Helper = {
@@ -295,4 +321,54 @@ export const sk_select_reuseport: Helper = {
   name: "sk_select_reuseport",
   proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_KEY, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "kernel socket structs are not modelled" },
 };
+
+/** Of sockets whose owner is unknown. */
+const OVERFLOW_UID = 65534;
+const TUPLE4_BYTES = 12;
+const TUPLE6_BYTES = 36;
+const S32_MAX = 0x7fffffffn;
+const CURRENT_NETNS = (1n << 64n) - 1n;
+
+/** struct bpf_sock_tuple: saddr, daddr, sport, dport in network byte order. */
+function lookup(rt: Runtime, proto: number, fullOnly: boolean, args: number[]): number {
+  const [, tuple, size, netLo, netHi, flagsLo, flagsHi] = args as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const n = size >>> 0;
+  const netns = big(netLo, netHi);
+  if (flagsLo | flagsHi || (n !== TUPLE4_BYTES && n !== TUPLE6_BYTES)) return 0;
+  if (netns > S32_MAX && netns !== CURRENT_NETNS && BigInt.asIntN(32, netns) !== -1n) return 0;
+  const b = rt.memory.readBytes(tuple >>> 0, n);
+  const addr = n === TUPLE4_BYTES ? 4 : 16;
+  const port = (at: number) => (b[at]! << 8) | b[at + 1]!;
+  return rt.services.net.findSocket({
+    proto,
+    family: addr === 4 ? 2 : 10,
+    saddr: b.subarray(0, addr),
+    daddr: b.subarray(addr, 2 * addr),
+    sport: port(2 * addr),
+    dport: port(2 * addr + 2),
+    fullOnly,
+  });
+}
+
+function skRelease(rt: Runtime, sk: number): number {
+  return rt.services.net.releaseSocket(sk >>> 0) ? 0 : -EINVAL;
+}
+
+function skAssign(rt: Runtime, ctx: number, sk: number, flagsLo: number, flagsHi: number): number {
+  return flagsHi ? -EINVAL : rt.services.net.assignSocket(ctx >>> 0, sk >>> 0, flagsLo >>> 0);
+}
+
+function skbSocketCookie(rt: Runtime, skb: number): number {
+  const sk = rt.memory.readU32((skb >>> 0) + SKB.sk);
+  return retBig(rt, sk ? rt.services.net.socketCookie(sk) : 0n);
+}
