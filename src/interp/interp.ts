@@ -12,10 +12,10 @@ import { BPF_FUNC_tail_call } from "../abi/bpf.ts";
 import type { Helper } from "../helpers/helper.ts";
 import { BPF_X, INSN_SIZE } from "../isa/opcodes.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
-import { STACK_BYTES, type VAddr } from "../memory/memory.ts";
+import { type Memory, STACK_BYTES, type VAddr } from "../memory/memory.ts";
 import { type EngineEnv, MAX_BPF_STACK, MAX_CALL_FRAMES, MAX_TAIL_CALL_CNT } from "./env.ts";
 import { type BoundHelper, bindHelper } from "./helper_call.ts";
-import { type ExecImage, RunFault, type Runnable } from "./image.ts";
+import { type ExecImage, type ExecSubprog, RunFault, type Runnable } from "./image.ts";
 import { type AccessHook, type Machine, machineOf } from "./machine.ts";
 import { Session } from "./session.ts";
 import { MAY_GOTO_MAX, ST, WHY, type Why } from "./state.ts";
@@ -32,7 +32,8 @@ export interface Activation {
   prog: Interp;
 }
 
-const FUEL_MAX = (1n << 64n) - 1n;
+/** Of unbounded images: years of back edges. A number, since BigInts cost more than short programs. */
+const FUEL_MAX = 2 ** 53;
 
 const FAULTS: Readonly<Partial<Record<Why, string>>> = {
   [WHY.noFuel]: "out of fuel",
@@ -81,7 +82,7 @@ export class Interp implements Runnable {
     const outerFuel = this.#fuel;
     const tailCalls = memory.readU32(cpuCtx + CPU_CTX.tailCalls);
     env.current = this;
-    this.#fuel = this.image.fuel === undefined ? FUEL_MAX : BigInt(this.image.fuel);
+    this.#fuel = this.image.fuel ?? FUEL_MAX;
     memory.writeU32(cpuCtx + CPU_CTX.tailCalls, 0);
     try {
       return this.#activate(0, [ctx]);
@@ -177,7 +178,7 @@ export class Interp implements Runnable {
       return view.getUint32(act.state, true);
     } finally {
       memory.writeU32(cpuCtx + CPU_CTX.stackTop, top);
-      this.#fuel = memory.readU64(act.state + ST.fuel);
+      this.#fuel = readFuel(memory, act.state);
       this.machine.giveState(act.state);
     }
   }
@@ -209,25 +210,22 @@ export class Interp implements Runnable {
       throw new RunFault(`${this.image.name}: callback to function ${subprog}, of ${this.image.subprogs.length}`);
     memory.fill(state, 0, ST.frame);
     const { view } = memory;
-    args.forEach((arg, i) => {
-      view.setUint32(state + 8 * (i + 1), arg, true);
-    });
+    for (let i = 0; i < args.length; i++) view.setUint32(state + 8 * (i + 1), args[i], true);
     view.setUint32(state + 80, fp, true);
-    this.#enterCode(state, sub.start);
+    this.#enterCode(state, sub);
     view.setUint32(state + ST.stackLimit, fp - MAX_CALL_FRAMES * MAX_BPF_STACK, true);
-    view.setBigUint64(state + ST.fuel, this.#fuel, true);
+    writeFuel(memory, state, this.#fuel);
     const used = this.machine.stackBase - (fp - roundUp(sub.stackDepth));
     if (used > STACK_BYTES) throw new RunFault(`${this.image.name}: stack overflow: runs nested too deeply`, sub.start);
   }
 
   /** Makes this program the one that the state executes. */
-  #enterCode(state: number, start: number): void {
+  #enterCode(state: number, sub: ExecSubprog): void {
     const { view } = this.env.rt.memory;
-    const sub = this.image.subprogs.find((s) => s.start === start);
-    view.setUint32(state + ST.pc, this.insnsAddr + start * INSN_SIZE, true);
+    view.setUint32(state + ST.pc, this.insnsAddr + sub.start * INSN_SIZE, true);
     view.setUint32(state + ST.insns, this.insnsAddr, true);
     view.setUint32(state + ST.depths, this.#depthsAddr, true);
-    view.setUint32(state + ST.depth, roundUp(sub?.stackDepth ?? 0), true);
+    view.setUint32(state + ST.depth, roundUp(sub.stackDepth), true);
     view.setUint32(state + ST.mayGoto, MAY_GOTO_MAX, true);
     this.#writeHooks(state);
   }
@@ -270,35 +268,38 @@ export class Interp implements Runnable {
     const { state } = act;
     const { cpuCtx, memory } = this.env.rt;
     const at = this.slotOf(state) - 1;
-    const pointer = this.image.insns.code[at] & BPF_X ? memory.readU64(state + 8 * this.image.insns.dst[at]) : 0n;
-    if (pointer >= FUNC_BASE) return this.#callPointer(act, at, pointer);
-    const helper = this.#calleeOf(at, pointer);
+    const helper = this.image.calls.get(at)?.helper ?? this.#helperInReg(at, state);
+    if (!helper) return this.#callPointer(act, at);
     if (helper.id === BPF_FUNC_tail_call) return this.#tailCall(act);
     const body = this.#bodyOf(helper);
     const fp = memory.readU32(state + 80);
     memory.writeU32(cpuCtx + CPU_CTX.framePtr, fp);
     memory.writeU32(cpuCtx + CPU_CTX.stackTop, fp - memory.readU32(state + ST.depth));
-    this.#fuel = memory.readU64(state + ST.fuel);
+    // callbacks draw from the same fuel
+    this.#fuel = readFuel(memory, state);
     try {
       body(state);
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       throw new RunFault(`${this.image.name}: helper ${helper.name}: ${error.message} at insn ${at}`, at, error);
     }
-    memory.writeU64(state + ST.fuel, this.#fuel);
+    writeFuel(memory, state, this.#fuel);
     return false;
   }
 
-  #calleeOf(at: number, pointer: bigint): Helper {
-    const { calls, callx, insns, name } = this.image;
-    const byRegister = (insns.code[at] & BPF_X) !== 0;
-    const helper = byRegister ? callx?.get(Number(pointer)) : calls.get(at)?.helper;
-    if (helper) return helper;
-    throw new RunFault(`${name}: call to unknown function ${byRegister ? pointer : insns.imm[at]} at insn ${at}`, at);
+  /** callx: the helper whose id is in the register, undefined when it holds a function pointer. */
+  #helperInReg(at: number, state: number): Helper | undefined {
+    const { callx, insns, name } = this.image;
+    const byReg = (insns.code[at] & BPF_X) !== 0;
+    const id = byReg ? this.env.rt.memory.readU64(state + 8 * insns.dst[at]) : BigInt(insns.imm[at]);
+    const helper = byReg ? callx?.get(Number(id)) : undefined;
+    if (helper || (byReg && id >= FUNC_BASE)) return helper;
+    throw new RunFault(`${name}: call to unknown function ${id} at insn ${at}`, at);
   }
 
   /** callx to one of the program's own functions. */
-  #callPointer(act: Activation, at: number, pointer: bigint): boolean {
+  #callPointer(act: Activation, at: number): boolean {
+    const pointer = this.env.rt.memory.readU64(act.state + 8 * this.image.insns.dst[at]);
     const sub = this.image.subprogs[Number(pointer) - FUNC_BASE];
     if (!sub) throw new RunFault(`${this.image.name}: call to unknown function ${pointer} at insn ${at}`, at);
     const why = this.machine.exports.interp_call(act.state, this.insnsAddr + sub.start * INSN_SIZE);
@@ -324,12 +325,12 @@ export class Interp implements Runnable {
     memory.writeU32(cpuCtx + CPU_CTX.tailCalls, count + 1);
     const ctx = memory.readU32(state + 8);
     if (next instanceof Interp && memory.readU32(state + ST.frames) === 0) {
-      const fuel = memory.readU64(state + ST.fuel);
+      const fuel = readFuel(memory, state);
       memory.fill(state, 0, 80);
       memory.writeU32(state + 8, ctx);
       next.#fuel = fuel;
-      next.#enterCode(state, 0);
-      memory.writeU64(state + ST.fuel, next.image.fuel === undefined ? FUEL_MAX : fuel);
+      next.#enterCode(state, next.image.subprogs[0]);
+      if (next.image.fuel === undefined) writeFuel(memory, state, FUEL_MAX);
       act.prog = next;
       env.current = next;
       return false;
@@ -348,7 +349,7 @@ export class Interp implements Runnable {
     const outer = env.current;
     env.current = this;
     const outerFuel = this.#fuel;
-    this.#fuel = this.image.fuel === undefined ? FUEL_MAX : BigInt(this.image.fuel);
+    this.#fuel = this.image.fuel ?? FUEL_MAX;
     try {
       return this.#activate(0, [ctx]);
     } finally {
@@ -369,6 +370,15 @@ export class Interp implements Runnable {
     memory.writeU64Parts(state, Math.max(value, 0), 0);
     return value < 0 && this.machine.exports.interp_return(state) === 0;
   }
+}
+
+function readFuel({ view }: Memory, state: number): number {
+  return view.getUint32(state + ST.fuel + 4, true) * 2 ** 32 + view.getUint32(state + ST.fuel, true);
+}
+
+function writeFuel({ view }: Memory, state: number, fuel: number): void {
+  view.setUint32(state + ST.fuel, fuel % 2 ** 32, true);
+  view.setUint32(state + ST.fuel + 4, Math.floor(fuel / 2 ** 32), true);
 }
 
 const roundUp = (bytes: number): number => (bytes + 15) & ~15;
