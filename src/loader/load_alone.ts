@@ -46,10 +46,9 @@ const SIZELESS: ReadonlySet<number> = new Set([
 
 /** @param options.logLevel default 4 (statistics); 1 and 2 add lines to `log` */
 export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options: LoadOptions = {}): Verdict {
-  using obj = new BpfObject(spec);
+  const obj = new BpfObject(spec);
   const prog = obj.progs[progName];
-  const sec = prog?.section ?? "";
-  const base = { file: spec.file, prog: progName, sec, type: prog?.type ?? 0 };
+  const base = { file: spec.file, prog: progName, sec: prog?.section ?? "", type: prog?.type ?? 0 };
   for (const p of Object.values(obj.progs)) p.autoload = p === prog;
   for (const map of Object.values(obj.maps)) {
     map.pinPath = undefined;
@@ -58,37 +57,38 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
   }
   try {
     obj.load(bpf, { ...options, logLevel: options.logLevel ?? 4 });
-    const stats = prog?.stats;
-    const counts = countsOf(stats);
-    return {
-      ...base,
-      verdict: "success",
-      stage: "ok",
-      errno: 0,
-      ...counts,
-      msg: "",
-      log: prog?.log ?? "",
-      insnIdx: undefined,
-      stats,
-    };
+    const { log = "", stats } = prog ?? {};
+    return { ...base, ...SUCCESS, ...countsOf(stats), log, insnIdx: undefined, stats };
   } catch (e) {
     if (!(e instanceof BpfError)) throw e;
     const failed = { ...base, verdict: "failure", errno: e.errno } as const;
-    if (!(e instanceof VerifierError)) {
+    if (e instanceof VerifierError) {
+      const { log, insnIdx, stats } = e;
       return {
         ...failed,
-        stage: "loader",
-        ...countsOf(undefined),
-        msg: e.message,
-        log: "",
-        insnIdx: undefined,
-        stats: undefined,
+        stage: "verifier",
+        ...countsOf(stats),
+        msg: lastWords(log) || e.message,
+        log,
+        insnIdx,
+        stats,
       };
     }
-    const { log, insnIdx, stats } = e;
-    return { ...failed, stage: "verifier", ...countsOf(stats), msg: lastWords(log) || e.message, log, insnIdx, stats };
+    return {
+      ...failed,
+      stage: "loader",
+      ...countsOf(undefined),
+      msg: e.message,
+      log: "",
+      insnIdx: undefined,
+      stats: undefined,
+    };
+  } finally {
+    obj.close();
   }
 }
+
+const SUCCESS = { verdict: "success", stage: "ok", errno: 0, msg: "" } as const;
 
 function countsOf(stats: VerifierStats | undefined): { insns: number; states: number; us: number } {
   return { insns: stats?.insnsProcessed ?? 0, states: stats?.totalStates ?? 0, us: stats?.timeUs ?? 0 };

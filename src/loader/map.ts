@@ -13,7 +13,7 @@
  */
 import * as abi from "../abi/bpf.ts";
 import { BpfError, EBUSY, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
-import { parseIpv4, parseIpv6 } from "../btf/addr_text.ts";
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../btf/addr_text.ts";
 import type { Btf } from "../btf/btf.ts";
 import { type Codec, compileCodec, rawCodec } from "../btf/codec.ts";
 import { BTF_KIND_ARRAY } from "../btf/kinds.ts";
@@ -255,8 +255,12 @@ export class BpfMap<K = any, V = any> {
 
   /** Waits for events for ever; leave the loop to stop. */
   async *[Symbol.asyncIterator](): AsyncIterableIterator<V> {
-    using reader = this.events();
-    yield* reader;
+    const reader = this.events();
+    try {
+      yield* reader;
+    } finally {
+      reader.close();
+    }
   }
 
   pin(path: string): void {
@@ -335,6 +339,12 @@ export class BpfMap<K = any, V = any> {
   }
 
   #decodeKey(bytes: Uint8Array): K {
+    const isUntypedLpm = this.type === abi.BPF_MAP_TYPE_LPM_TRIE && !this.spec.keyTypeId && this.#addresses;
+    if (isUntypedLpm && (bytes.length === 8 || bytes.length === 20)) {
+      const bits = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+      const data = bytes.subarray(4);
+      return `${data.length === 4 ? formatIpv4(data) : formatIpv6(data)}/${bits}` as K;
+    }
     return this.#keyCodec().decode(bytes) as K;
   }
 
