@@ -8,5 +8,8 @@ if (!existsSync(main) || existsSync(new URL("../src/index.ts", import.meta.url))
   install();
   await build();
 }
+// A reader that had enough (| head) is no failure.
+process.stdout.on("error", (e) => process.exit(e.code === "EPIPE" ? 0 : 1));
+
 const { main: run } = await import(main.href);
 process.exitCode = await run(process.argv.slice(2));

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { BpfError, EINVAL } from "../abi/errno.ts";
 import { type Btf, parseBtf } from "../btf/btf.ts";
-import { builtinBtf } from "../btf/builtin/builtin.ts";
+import { builtinBtf } from "../btf/builtin/index.ts";
 import { readElf } from "../elf/elf.ts";
 import { readFile } from "./files.ts";
 

@@ -1,0 +1,109 @@
+/** skep verify: loads each program of object files alone and prints what the verifier says. */
+import { Option } from "commander";
+import { PROG_TYPES } from "../../src/progs/prog_types.ts";
+import { BpfError } from "../../src/abi/errno.ts";
+import { Kernel } from "../../src/kernel/kernel.ts";
+import { loadAlone, type Verdict } from "../../src/loader/load_alone.ts";
+import { readFile } from "../../src/node/files.ts";
+import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
+import { openSpec } from "../../src/object/open.ts";
+import type { ObjectSpec } from "../../src/object/spec.ts";
+import { colors, formatCount, type Io, table, UsageError } from "../output.ts";
+import { collect, type CliCommand } from "./command.ts";
+
+interface Options {
+  readonly format?: string;
+  readonly json?: boolean;
+  readonly btf?: string;
+  readonly prog?: string[];
+  readonly log?: string;
+}
+
+/** What stands in a line of `--format json`, in this order. */
+type Row = Pick<
+  Verdict,
+  "file" | "prog" | "sec" | "type" | "verdict" | "stage" | "errno" | "insns" | "states" | "us" | "msg"
+>;
+
+export const verify: CliCommand = {
+  name: "verify",
+  description: "say whether the programs of object files would load",
+  configure(command) {
+    command
+      .argument("<file...>", "BPF object files")
+      .addOption(new Option("--format <format>", "json: one line for each program").choices(["table", "json"]))
+      .option("--btf <file>", "BTF of the kernel (default: the running kernel's, else the built-in one)")
+      .option("--prog <name>", "only this program (may be repeated)", collect)
+      .option("--log <level>", "print the verifier's log: 1 branches, 2 instructions, 4 statistics (sum of them)");
+  },
+  run([files], options, io) {
+    const { format, json, btf, prog: names, log } = options as Options;
+    const asJson = json === true || format === "json";
+    const logLevel = log === undefined ? 4 : level(log);
+    const kernelBtf = loadKernelBtf(btf).btf;
+    const rows: Row[] = [];
+    let matched = names === undefined;
+    for (const file of files as string[]) {
+      for (const row of verifyFile(file)) {
+        rows.push(row);
+        if (asJson) io.out(`${JSON.stringify(row)}\n`);
+      }
+    }
+    if (!matched) throw new UsageError(`no program is named ${names?.map((n) => `'${n}'`).join(", ")}`);
+    if (!asJson) report(rows, io);
+    return rows.every((r) => r.verdict === "success") ? 0 : 1;
+
+    function* verifyFile(file: string): Generator<Row> {
+      let spec: ObjectSpec;
+      try {
+        spec = openSpec(readFile(file), file);
+      } catch (e) {
+        if (!(e instanceof BpfError)) throw e;
+        matched = true;
+        yield unopened(file, e);
+        return;
+      }
+      const progs = spec.progs.filter((p) => names === undefined || names.includes(p.name));
+      matched ||= progs.length > 0;
+      for (const { name } of progs) {
+        using kernel = new Kernel({ kernelBtf });
+        const { log: text, insnIdx: _, stats: __, ...row } = loadAlone(spec, name, kernel.spawn(), { kernelBtf, logLevel });
+        if (log !== undefined && !asJson) io.out(`${text}${text.endsWith("\n") ? "" : "\n"}`);
+        yield row;
+      }
+    }
+  },
+};
+
+function unopened(file: string, e: BpfError): Row {
+  const counts = { insns: 0, states: 0, us: 0 };
+  return { file, prog: "", sec: "", type: 0, verdict: "failure", stage: "loader", errno: e.errno, ...counts, msg: e.message };
+}
+
+function level(text: string): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < 1 || n > 7) throw new UsageError(`--log: '${text}' seen, a level from 1 to 7 wanted`);
+  return n;
+}
+
+function report(rows: readonly Row[], io: Io): void {
+  const c = colors(io);
+  const opened = rows.filter((r) => r.prog !== "");
+  const cells = opened.map((r) => [
+    r.file,
+    r.prog,
+    PROG_TYPES[r.type as keyof typeof PROG_TYPES]?.name ?? String(r.type),
+    r.verdict === "success" ? c.green("success") : c.red(`failure (${r.stage})`),
+    formatCount(r.insns),
+    formatCount(r.states),
+    formatCount(r.us),
+  ]);
+  if (opened.length > 0) io.out(table(io, ["FILE", "PROGRAM", "TYPE", "VERDICT", ">INSNS", ">STATES", ">µs"], cells));
+  for (const r of rows.filter((r) => r.verdict === "failure")) {
+    const where = r.msg.startsWith(r.file) ? "" : `${r.file}: ${r.prog}: `;
+    io.out(`${c.red("✗")} ${where}${r.msg.trim()}\n`);
+  }
+  const good = rows.filter((r) => r.verdict === "success").length;
+  const bad = rows.length - good;
+  io.out(`${good} accepted, ${bad === 0 ? "0 refused" : c.red(`${bad} refused`)}\n`);
+}
