@@ -7,11 +7,11 @@
  *
  * Ids      0 is void. A split BTF (a module's) continues the ids and the string offsets of its base; every accessor
  *          accepts ids of the base. An id outside the BTF looks like void to the plain accessors; `type` throws.
- * Errors   EINVAL, or ELOOP for a circle, naming the header field or type id, the value seen and the value wanted.
+ * Errors   EINVAL, or EEXIST for a circle, naming the header field or type id, the value seen and the value wanted.
  * Source   Documentation/bpf/btf.rst, include/uapi/linux/btf.h.
  */
 
-import { BpfError, EINVAL, ELOOP } from "../abi/errno.ts";
+import { BpfError, E2BIG, EEXIST, EINVAL, ENOTSUPP, type Errno } from "../abi/errno.ts";
 import { essentialName } from "./flavor.ts";
 import {
   BTF_INT_SIGNED,
@@ -115,7 +115,6 @@ const IS_TRANSPARENT = kindTable({
   [BTF_KIND_TYPE_TAG]: 1,
 });
 /** Bit n set: n bytes is a size that the kind may have. */
-const SIZES_INT = (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8) | (1 << 16);
 const SIZES_FLOAT = (1 << 2) | (1 << 4) | (1 << 8) | (1 << 12) | (1 << 16);
 /** 0 is how clang writes a forward declaration of an enum. */
 const SIZES_ENUM = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 4) | (1 << 8);
@@ -200,6 +199,11 @@ export class Btf {
   /** The word n of the record, counted after the common three; see btf.rst. */
   extra(id: number, n: number): number {
     return id >= this.firstId ? this.#words[this.#at[id - this.firstId] + 3 + n] : this.base!.extra(id, n);
+  }
+
+  /** The info word: vlen, kind, kflag. */
+  info(id: number): number {
+    return id >= this.firstId ? this.#words[this.#at[id - this.firstId] + 1] : this.base!.info(id);
   }
 
   nameOff(id: number): number {
@@ -603,7 +607,7 @@ export class Btf {
       }
       if (i >= 0 && seen[i] === 1) {
         const id = this.firstId + i;
-        throw new BpfError(ELOOP, `${describe(id, this.kind(id))}: refers to itself in a circle`, { id });
+        throw new BpfError(EEXIST, `${describe(id, this.kind(id))}: refers to itself in a circle`, { id });
       }
       for (i = start; i >= 0 && seen[i] === 1; i = next(i)) seen[i] = 2;
     }
@@ -628,21 +632,23 @@ interface Header {
 
 /** Offsets in the result count from the start of the bytes. */
 function readHeader(bytes: Uint8Array, base: Btf | undefined): Header {
-  const bad = (field: string, seen: unknown, wanted: string): never => {
-    throw new BpfError(EINVAL, `BTF header: ${field} is ${seen}, wanted ${wanted}`, { field, seen });
+  const bad = (field: string, seen: unknown, wanted: string, errno: Errno = EINVAL): never => {
+    throw new BpfError(errno, `BTF header: ${field} is ${seen}, wanted ${wanted}`, { field, seen });
   };
   if (bytes.length < BTF_HEADER_BYTES) bad("size", `${bytes.length} bytes`, `at least ${BTF_HEADER_BYTES}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = view.getUint16(0, true);
   if (magic === 0x9feb) bad("magic", "0xeb9f in big-endian order", "little-endian BTF");
   if (magic !== BTF_MAGIC) bad("magic", `0x${magic.toString(16)}`, "0xeb9f");
-  if (bytes[2] !== 1) bad("version", bytes[2], "1");
-  if (bytes[3] !== 0) bad("flags", `0x${bytes[3].toString(16)}`, "0");
+  if (bytes[2] !== 1) bad("version", bytes[2], "1", ENOTSUPP);
+  if (bytes[3] !== 0) bad("flags", `0x${bytes[3].toString(16)}`, "0", ENOTSUPP);
   const hdrLen = view.getUint32(4, true);
   if (hdrLen < BTF_HEADER_BYTES || hdrLen > bytes.length) {
     bad("hdr_len", hdrLen, `${BTF_HEADER_BYTES} to ${bytes.length}`);
   }
-  for (let i = BTF_HEADER_BYTES; i < hdrLen; i++) if (bytes[i] !== 0) bad(`byte ${i}`, bytes[i], "0 (unknown field)");
+  for (let i = BTF_HEADER_BYTES; i < hdrLen; i++) {
+    if (bytes[i] !== 0) bad(`byte ${i}`, bytes[i], "0 (unknown field)", E2BIG);
+  }
   const room = bytes.length - hdrLen;
   const [typeOff, typeLen, strOff, strLen] = [8, 12, 16, 20].map((off) => view.getUint32(off, true));
   if (typeOff % 4) bad("type_off", typeOff, "a multiple of 4");
@@ -687,7 +693,6 @@ function indexTypes(words: Uint32Array, firstId: number, strEnd: number): Uint32
     if (kind === BTF_KIND_INT) {
       const bits = words[w + 3] & 0xff;
       const bitOffset = (words[w + 3] >>> 16) & 0xff;
-      if (!isSize(SIZES_INT, words[w + 2])) bad(`INT of ${words[w + 2]} bytes, wanted 1, 2, 4, 8 or 16`);
       if (bits + bitOffset > 8 * words[w + 2]) bad(`INT of ${bits} bits at bit ${bitOffset} in ${words[w + 2]} bytes`);
     } else if (kind === BTF_KIND_ENUM || kind === BTF_KIND_ENUM64) {
       if (!isSize(SIZES_ENUM, words[w + 2])) bad(`${kindName(kind)} of ${words[w + 2]} bytes, wanted 0, 1, 2, 4 or 8`);

@@ -491,6 +491,8 @@ class Compiler {
     switch (type.kind) {
       case BTF_KIND_INT:
         if (type.encoding & BTF_INT_BOOL && type.size === 1) return boolNode;
+        // Broken or exotic: a BTF may hold integers of any size.
+        if (![1, 2, 4, 8, 16].includes(type.size)) return opaqueNode(type.size);
         if (type.size === 4 && !(type.encoding & BTF_INT_SIGNED)) {
           return u32Node(isBe32 && this.#options.addresses === true);
         }
