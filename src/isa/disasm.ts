@@ -136,7 +136,9 @@ function fill(hole: string, style: DisasmStyle, o: Opcode, insns: Insns, i: numb
       return `${imm}`;
     case "imm64": {
       const value = imm64(insns, i);
-      return (style === "kernel" ? options.imm64?.(i, value) : undefined) ?? `0x${value.toString(16)}`;
+      if (style === "kernel") return options.imm64?.(i, value) ?? `0x${value.toString(16)}`;
+      const signed = BigInt.asIntN(64, value);
+      return style === "mnemonic" || signed >= 0n ? `0x${value.toString(16)}` : `-0x${(-signed).toString(16)}`;
     }
     case "hi":
       return insns.imm[i + 1] ? optional(style, insns.imm[i + 1]) : "";
