@@ -18,6 +18,7 @@ import type { Btf } from "../btf/btf.ts";
 import { type Codec, compileCodec, rawCodec } from "../btf/codec.ts";
 import { BTF_KIND_ARRAY } from "../btf/kinds.ts";
 import type { Bpf, Fd, MapInfo } from "../kernel/bpf.ts";
+import { isRingbuf, ringbufSize } from "../object/map_def.ts";
 import type { MapSpec } from "../object/spec.ts";
 import { EventReader } from "./events.ts";
 import { checkCompatible, type MapPlan } from "./map_create.ts";
@@ -86,12 +87,13 @@ export class BpfMap<K = any, V = any> {
     return this.#maxEntries;
   }
 
+  /** Ring buffers are rounded up to a size that the kernel takes. */
   set maxEntries(n: number) {
     this.#beforeLoad("max_entries");
     if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) {
       throw new BpfError(EINVAL, `${this.#where}: max_entries ${n}; wanted an integer from 0 to 4294967295`);
     }
-    this.#maxEntries = n;
+    this.#maxEntries = isRingbuf(this.type) ? ringbufSize(n) : n;
   }
 
   get mapFlags(): number {

@@ -100,9 +100,7 @@ export function readMapDef(parts: Parts, btf: Btf, defId: number, name: string, 
   }
   if (map.type === 0)
     throw objectError(parts.file, EINVAL, `map '${name}': no type; wanted __uint(type, BPF_MAP_TYPE_...)`);
-  if (map.type === BPF_MAP_TYPE_RINGBUF || map.type === BPF_MAP_TYPE_USER_RINGBUF) {
-    map.maxEntries = ringbufSize(map.maxEntries);
-  }
+  if (isRingbuf(map.type)) map.maxEntries = ringbufSize(map.maxEntries);
   return map;
 }
 
@@ -218,10 +216,14 @@ function readValues(a: Attr): void {
   }
 }
 
+export function isRingbuf(type: number): boolean {
+  return type === BPF_MAP_TYPE_RINGBUF || type === BPF_MAP_TYPE_USER_RINGBUF;
+}
+
 const PAGE_SIZE = 4096;
 
 /** The kernel takes pages times a power of two; other sizes are rounded up. 0 stays, so that the kernel complains. */
-function ringbufSize(size: number): number {
+export function ringbufSize(size: number): number {
   if (size === 0) return 0;
   let room = PAGE_SIZE;
   while (room < size && room < 2 ** 31) room *= 2;
