@@ -47,6 +47,7 @@ interface Shift {
 
 /** Adds to `out`, by instruction, what to do for the block [start, end). */
 export function findRotations(insns: Insns, start: number, end: number, out: Map<number, Rotation>): void {
+  if (!hasBothShifts(insns, start, end)) return;
   const found: { width: 32 | 64; first: number; meet: number; bits: number }[] = [];
   let numbers = 0;
   // value numbers by register and width; shifts by the value they make
@@ -104,6 +105,18 @@ export function findRotations(insns: Insns, start: number, end: number, out: Map
     forget(dst);
   }
   assignTemps(found, out);
+}
+
+/** Most blocks have no shifts, and need no value numbers. */
+function hasBothShifts({ code }: Insns, start: number, end: number): boolean {
+  let ops = 0;
+  for (let i = start; i < end; i++) {
+    const cls = BPF_CLASS(code[i]);
+    if (cls !== BPF_ALU && cls !== BPF_ALU64) continue;
+    if (BPF_OP(code[i]) === BPF_LSH) ops |= 1;
+    else if (BPF_OP(code[i]) === BPF_RSH) ops |= 2;
+  }
+  return ops === 3;
 }
 
 /** A temporary is busy from the first shift to where the halves meet; free ones are used again. */

@@ -267,21 +267,21 @@ describe("instructions that the verifier never reached", () => {
 
 describe("PROBE_MEM", () => {
   const load64 = (size: string): string => `r1 = *(u64 *)(r1 + 0)\nr0 = *(${size} *)(r1 + 8)\nexit`;
-  const bytes = 16 * 65536;
-  test.each([
-    ["NULL", 0n, 0n],
-    ["the null page", 0xff00n, 0n],
-    ["the last byte below", 0xfff7n, 0n],
-    ["upper half set", 0x1_0002_0000n, 0n],
-    ["negative", 0xffff_ffff_ffff_ff00n, 0n],
-    ["end of memory", BigInt(bytes) - 8n, 0n],
-    ["across the end of memory", BigInt(bytes) - 12n, 0n],
-  ])("%s", (_, addr, want) => {
+  test.each<[string, (end: bigint) => bigint]>([
+    ["NULL", () => 0n],
+    ["below 64 KiB", () => 0xff00n],
+    ["across 64 KiB", () => 0xfff7n],
+    ["upper half set", () => 0x1_0002_0000n],
+    ["negative", () => 0xffff_ffff_ffff_ff00n],
+    ["end of memory", (end) => end - 8n],
+    ["across the end of memory", (end) => end - 12n],
+  ])("%s", (_, addr) => {
     const b = bed();
     const ctx = b.memory.alloc(8);
-    b.memory.writeU64(ctx, addr >= 0x10000n && addr < 0x1000000n ? addr - BigInt(bytes - b.memory.u8.length) : addr);
+    b.memory.writeU64(ctx, addr(BigInt(b.memory.u8.length)));
+    b.memory.writeU32(0xff08, 1);
     const prog = load(b, load64("u64"), { probeMem: Uint8Array.of(0, 1, 0) });
-    expect(run64(b, prog, ctx)).toBe(want);
+    expect(run64(b, prog, ctx)).toBe(0n);
   });
 
   test("a good address reads what is there, to the last byte", () => {
@@ -335,17 +335,5 @@ describe("faults name the instruction", () => {
     expect(b.memory.readU32(b.memory.cpuCtx + CPU_CTX.stackTop)).toBe(top);
     expect(b.env.current).toBeUndefined();
     expect(load(b, "r0 = 3\nexit", { fuel: 5 }).run(0)).toBe(3);
-  });
-});
-
-describe("size", () => {
-  test("a program of 200000 instructions in branches compiles, runs, and grows in proportion", () => {
-    const b = bed();
-    const lines = ["r0 = 0"];
-    for (let n = 0; n < 40000; n++) lines.push(`if r1 == ${n} goto +2`, "r0 += 1", "r2 = r0", "r3 = r2", "r4 = r3");
-    lines.push("exit");
-    const prog = load(b, lines.join("\n"), { stackDepth: 0 });
-    expect(prog.run(7)).toBe(39999);
-    expect(prog.wasm.length).toBeLessThan(40 * 200000);
   });
 });

@@ -187,6 +187,15 @@ describe("large programs", () => {
     );
   });
 
+  test("60000 instructions in branches", () => {
+    check(
+      program(
+        ends(10000, (n) => ({ kind: "cond", bit: n % 7, to: Math.min(n + 2, 9999) })),
+        1e5,
+      ),
+    );
+  });
+
   test("50000 straight instructions", () => {
     const insns = newInsns(50002);
     insns.code.fill(0x07);
