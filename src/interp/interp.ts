@@ -76,6 +76,17 @@ export class Interp implements Runnable {
   }
 
   run(ctx: number): number {
+    return this.#fresh(0, [ctx]);
+  }
+
+  callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number {
+    const args = [a1, a2, a3, a4, a5];
+    // a timer fires outside of any run
+    return this.env.current === this ? this.#activate(fn - FUNC_BASE, args) : this.#fresh(fn - FUNC_BASE, args);
+  }
+
+  /** A run of its own: full fuel, no tail calls made yet. */
+  #fresh(subprog: number, args: readonly number[]): number {
     const { env } = this;
     const { cpuCtx, memory } = env.rt;
     const outer = env.current;
@@ -85,16 +96,12 @@ export class Interp implements Runnable {
     this.#fuel = this.image.fuel ?? FUEL_MAX;
     memory.writeU32(cpuCtx + CPU_CTX.tailCalls, 0);
     try {
-      return this.#activate(0, [ctx]);
+      return this.#activate(subprog, args);
     } finally {
       env.current = outer;
       this.#fuel = outerFuel;
       memory.writeU32(cpuCtx + CPU_CTX.tailCalls, tailCalls);
     }
-  }
-
-  callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number {
-    return this.#activate(fn - FUNC_BASE, [a1, a2, a3, a4, a5]);
   }
 
   /** A run that stops where the caller likes; see Session. */

@@ -96,6 +96,27 @@ describe("hooks on whole runs", () => {
   });
 });
 
+it("a function kept by a helper can be called after the run", () => {
+  const b = bed();
+  let kept = 0;
+  const keep = {
+    id: 7,
+    name: "h",
+    proto: { args: [], ret: 0 },
+    abi: "p:i",
+    call: (_: unknown, fn: number) => (kept = fn),
+  };
+  const interp = loadInterp(
+    imageOf("r1 = f ll\ncall 7\nr0 = 0\nexit\nf: *(u64 *)(r10 - 8) = r2\nr0 = r1\nexit", {
+      helpers: { 7: { helper: keep } },
+    }),
+    b.env,
+  );
+  interp.run(0);
+  expect(interp.callback(kept, 0xfffffff0, 0, 0, 0, 0)).toBe(0xfffffff0);
+  expect(b.env.current).toBeUndefined();
+});
+
 it("a jump or call that leaves the program is refused", () => {
   expect(() => open("goto +5\nexit")).toThrow("test: jump at insn 0 goes to 6, wanted 0..1: EINVAL");
 });
