@@ -8,7 +8,7 @@
 
 import { BpfError, E2BIG, EINVAL } from "../abi/errno.ts";
 import { ByteWriter } from "../bytes/writer.ts";
-import { BTF_HEADER_BYTES, BTF_MAGIC, BTF_MAX_NAME_OFFSET, BTF_MAX_TYPE, type Btf, parseBtf } from "./btf.ts";
+import { type Btf, parseBtf } from "./btf.ts";
 import {
   BTF_INT_BOOL,
   BTF_INT_CHAR,
@@ -40,6 +40,7 @@ import {
   type BtfType,
   kindName,
 } from "./kinds.ts";
+import { BTF_HEADER_BYTES, BTF_MAGIC, BTF_MAX_NAME_OFFSET, BTF_MAX_TYPE } from "./sections.ts";
 
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 /** A type before it has an id. */

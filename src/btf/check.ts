@@ -14,7 +14,7 @@
  */
 
 import { BpfError, E2BIG, EEXIST, EINVAL, ELOOP, ENOTSUPP, type Errno } from "../abi/errno.ts";
-import { BTF_HEADER_BYTES, BTF_MAX_NAME_OFFSET, BTF_MAX_TYPE, type Btf } from "./btf.ts";
+import type { Btf } from "./btf.ts";
 import {
   BTF_INT_BOOL,
   BTF_INT_CHAR,
@@ -41,6 +41,7 @@ import {
   BTF_KIND_VOLATILE,
   KIND_NAMES,
 } from "./kinds.ts";
+import { BTF_HEADER_BYTES, BTF_MAX_NAME_OFFSET, BTF_MAX_TYPE } from "./sections.ts";
 
 const MAX_RESOLVE_DEPTH = 32;
 const KSYM_NAME_LEN = 512;
