@@ -40,6 +40,8 @@ import { NameIndex } from "./names.ts";
 import { checkIds, checkLinks, indexTypes, kindTable, readHeader } from "./sections.ts";
 import { decodeName, findFlavors } from "./strings.ts";
 
+export { BTF_HEADER_BYTES, BTF_MAGIC } from "./sections.ts";
+
 /** Where a member path ends, as findMember gives it. */
 export interface FoundMember {
   readonly type: number;
