@@ -247,3 +247,60 @@ export function alu(op: u32, is32: bool, d: u32, s: u32): void {
   if (is32) zext(d);
   else bounds_sync(d);
 }
+
+/**
+ * Variable part of pointer + scalar: 64-bit ranges and tnum of d from p (d itself or another register) and s; 32-bit
+ * ranges are unknown. The caller syncs.
+ */
+export function ptr_add(d: u32, p: u32, s: u32): void {
+  tnum_add(value(p), mask(p), value(s), mask(s));
+  const slo = smin(p) + smin(s);
+  const shi = smax(p) + smax(s);
+  const swraps = addOverflowsS64(smin(p), smin(s), slo) || addOverflowsS64(smax(p), smax(s), shi);
+  const ulo = umin(p) + umin(s);
+  const uhi = umax(p) + umax(s);
+  const uwraps = ulo < umin(p) || uhi < umax(p);
+  setTnum(d, tv, tm);
+  if (swraps) setS64Range(d, i64.MIN_VALUE, i64.MAX_VALUE);
+  else setS64Range(d, slo, shi);
+  if (uwraps) setU64Range(d, 0, u64.MAX_VALUE);
+  else setU64Range(d, ulo, uhi);
+  unbound32(d);
+}
+
+/** The same for pointer - scalar. */
+export function ptr_sub(d: u32, p: u32, s: u32): void {
+  tnum_sub(value(p), mask(p), value(s), mask(s));
+  const slo = smin(p) - smax(s);
+  const shi = smax(p) - smin(s);
+  const swraps = subOverflowsS64(smin(p), smax(s), slo) || subOverflowsS64(smax(p), smin(s), shi);
+  const uwraps = umin(p) < umax(s);
+  const ulo = umin(p) - umax(s);
+  const uhi = umax(p) - umin(s);
+  setTnum(d, tv, tm);
+  if (swraps) setS64Range(d, i64.MIN_VALUE, i64.MAX_VALUE);
+  else setS64Range(d, slo, shi);
+  if (uwraps) setU64Range(d, 0, u64.MAX_VALUE);
+  else setU64Range(d, ulo, uhi);
+  unbound32(d);
+}
+
+/** 64-bit ranges and tnum of d become those of s; 32-bit ranges unknown. */
+export function ptr_keep(d: u32, s: u32): void {
+  const v = value(s);
+  const m = mask(s);
+  setS64Range(d, smin(s), smax(s));
+  setU64Range(d, umin(s), umax(s));
+  setTnum(d, v, m);
+  unbound32(d);
+}
+
+/** Adds a constant to a linked scalar: ranges and tnum only, without sync. */
+export function linked_add(d: u32, s: u32): void {
+  const av = value(d);
+  const am = mask(d);
+  add32(d, s);
+  add64(d, s);
+  tnum_add(av, am, value(s), mask(s));
+  setTnum(d, tv, tm);
+}

@@ -3,7 +3,17 @@
  *
  * Source   kernel/bpf/verifier.c: __mark_reg_unknown, check_reg_arg, bpf_for_each_reg_in_vstate, clear_all_pkt_pointers.
  */
+import { BPF_MAP_TYPE_SOCKHASH, BPF_MAP_TYPE_SOCKMAP, BPF_MAP_TYPE_XSKMAP } from "../abi/bpf.ts";
 import { EACCES } from "../abi/errno.ts";
+import {
+  BASE_TYPE_MASK,
+  MEM_ALLOC,
+  NON_OWN_REF,
+  PTR_MAYBE_NULL,
+  PTR_TRUSTED,
+  PTR_UNTRUSTED,
+} from "../helpers/types.ts";
+import { hasField } from "./btf_record.ts";
 import type { VerifierEnv } from "./env.ts";
 import {
   BPF_ADD_CONST,
@@ -25,7 +35,24 @@ import {
   R_UMAX,
   R_UMIN,
 } from "./layout.ts";
-import { NOT_INIT, PTR_TO_PACKET_END, PTR_TO_STACK, SCALAR_VALUE, STACK_SPILL, baseType, isPktPointer } from "./reg_type.ts";
+import {
+  CONST_PTR_TO_MAP,
+  NOT_INIT,
+  PTR_TO_BTF_ID,
+  PTR_TO_MAP_KEY,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_MEM,
+  PTR_TO_PACKET_END,
+  PTR_TO_SOCKET,
+  PTR_TO_SOCK_COMMON,
+  PTR_TO_STACK,
+  PTR_TO_TCP_SOCK,
+  PTR_TO_XDP_SOCK,
+  SCALAR_VALUE,
+  STACK_SPILL,
+  baseType,
+  isPktPointer,
+} from "./reg_type.ts";
 import type { Frame, Reg, VState } from "./state.ts";
 
 export const SRC_OP = 0;
@@ -229,3 +256,60 @@ export function markRegInvalid(env: VerifierEnv, reg: Reg): void {
   else markRegNotInit(env, reg);
 }
 
+
+/** Maps whose lookup gives no value but a socket. */
+const LOOKUP_TYPES: Readonly<Record<number, number>> = {
+  [BPF_MAP_TYPE_XSKMAP]: PTR_TO_XDP_SOCK,
+  [BPF_MAP_TYPE_SOCKMAP]: PTR_TO_SOCKET,
+  [BPF_MAP_TYPE_SOCKHASH]: PTR_TO_SOCKET,
+};
+
+/** The pointer was found not to be NULL. mark_ptr_not_null_reg(). */
+export function markPtrNotNull(env: VerifierEnv, reg: Reg): void {
+  const R = env.R;
+  const type = R.type(reg);
+  if (baseType(type) !== PTR_TO_MAP_VALUE) {
+    R.setType(reg, type & ~PTR_MAYBE_NULL);
+    return;
+  }
+  const map = env.mapOf(reg);
+  if (map.inner) {
+    // A lookup in a map of maps gives a map. Its timers belong to this one inner map, which the id tells apart.
+    R.setType(reg, CONST_PTR_TO_MAP);
+    const timed = hasField(env.facts.mapRecord(map.inner), "timer", "wq", "task_work");
+    R.setMap(reg, env.mapIndex(map.inner), timed ? R.id(reg) : R.mapUid(reg));
+  } else {
+    R.setType(reg, LOOKUP_TYPES[map.type] ?? PTR_TO_MAP_VALUE);
+  }
+}
+
+/** reg_not_null(): a pointer that cannot be NULL. */
+export function regNotNull(env: VerifierEnv, reg: Reg): boolean {
+  const R = env.R;
+  const type = R.type(reg);
+  if (type & PTR_MAYBE_NULL) return false;
+  switch (baseType(type)) {
+    case PTR_TO_SOCKET:
+    case PTR_TO_TCP_SOCK:
+    case PTR_TO_MAP_VALUE:
+    case PTR_TO_MAP_KEY:
+    case PTR_TO_SOCK_COMMON:
+    case CONST_PTR_TO_MAP:
+      return true;
+    case PTR_TO_BTF_ID:
+      return isTrustedReg(env, reg);
+    case PTR_TO_MEM:
+      return (type & PTR_UNTRUSTED) === 0;
+    default:
+      return false;
+  }
+}
+
+const TRUSTED = PTR_TRUSTED | MEM_ALLOC | NON_OWN_REF;
+
+/** is_trusted_reg(): a reference, or a pointer whose flags say that the object is alive. */
+export function isTrustedReg(env: VerifierEnv, reg: Reg): boolean {
+  const type = env.R.type(reg);
+  if (env.R.refObjId(reg)) return true;
+  return (type & TRUSTED) !== 0 && (type & ~(BASE_TYPE_MASK | TRUSTED)) === 0;
+}

@@ -28,6 +28,11 @@ export interface VerifierWasm {
   zext(reg: number): void;
   /** op is the high nibble of the opcode (opcode & 0xf0). */
   alu(op: number, is32: boolean, dst: number, src: number): void;
+  /** Variable part of pointer p + scalar s into d; ptr_keep: no change but unknown 32-bit ranges. Sync afterwards. */
+  ptr_add(d: number, p: number, s: number): void;
+  ptr_sub(d: number, p: number, s: number): void;
+  ptr_keep(d: number, s: number): void;
+  linked_add(d: number, s: number): void;
   /** 1 taken, 0 not, -1 either. */
   branch_taken(a: number, b: number, op: number, is32: boolean): number;
   refine(a: number, b: number, op: number, is32: boolean, taken: boolean): void;
