@@ -459,7 +459,10 @@ function enter(s: u32, back: u32, target: u32): u32 {
   const need = (<u32>load<u16>(load<u32>(s, ST_DEPTHS) + (slot << 1)) + 15) & ~15;
   if (fp - need < load<u32>(s, ST_STACK_LIMIT)) return NO_STACK;
   const f = s + <u32>ST_FRAME + n * FR_SIZE;
-  memory.copy(f, s + 48, 40);
+  // r1 .. r5 too, and the rest starts as 0: what an unverified program sees of them is then the same on every engine
+  memory.copy(f, s + 8, 80);
+  store<u64>(s, 0);
+  memory.fill(s + 48, 0, 32);
   store<u32>(f, back, FR_PC);
   store<u32>(f, depth, FR_DEPTH);
   store<u32>(f, load<u32>(s, ST_MAY_GOTO), FR_MAY_GOTO);
@@ -482,7 +485,7 @@ export function interp_return(s: u32): u32 {
   const n = load<u32>(s, ST_FRAMES);
   if (n == 0) return 0;
   const f = s + <u32>ST_FRAME + (n - 1) * FR_SIZE;
-  memory.copy(s + 48, f, 40);
+  memory.copy(s + 8, f, 80);
   store<u32>(s, load<u32>(f, FR_DEPTH), ST_DEPTH);
   store<u32>(s, load<u32>(f, FR_MAY_GOTO), ST_MAY_GOTO);
   store<u32>(s, n - 1, ST_FRAMES);

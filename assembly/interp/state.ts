@@ -34,12 +34,12 @@ export const ST_PASS: usize = 188;
 /** MAX_CALL_FRAMES frames of callers. */
 export const ST_FRAME: usize = 192;
 
-/** A caller's frame: r6 .. r9, r10, u32 return address, u32 stack bytes, u32 may_goto left. */
+/** A caller's frame: r1 .. r10, u32 return address, u32 stack bytes, u32 may_goto left. */
 export const FR_REGS: usize = 0;
-export const FR_PC: usize = 40;
-export const FR_DEPTH: usize = 44;
-export const FR_MAY_GOTO: usize = 48;
-export const FR_SIZE: u32 = 56;
+export const FR_PC: usize = 80;
+export const FR_DEPTH: usize = 84;
+export const FR_MAY_GOTO: usize = 88;
+export const FR_SIZE: u32 = 96;
 
 /** Frames above the first: Linux's MAX_CALL_FRAMES is 8 in all. */
 export const MAX_FRAMES: u32 = 7;

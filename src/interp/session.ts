@@ -77,7 +77,7 @@ export class Session implements Disposable {
     const out = [info(memory.readU32(this.#state + ST.pc), memory.readU32(this.#state + 80))];
     for (let n = memory.readU32(this.#state + ST.frames) - 1; n >= 0; n--) {
       const frame = this.#state + ST.frame + n * FRAME.size;
-      out.push(info(memory.readU32(frame + FRAME.pc), memory.readU32(frame + 32)));
+      out.push(info(memory.readU32(frame + FRAME.pc), memory.readU32(frame + FRAME.regs + 72)));
     }
     return out;
   }

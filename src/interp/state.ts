@@ -21,7 +21,7 @@ export const ST = {
   frame: 192,
 } as const;
 
-export const FRAME = { regs: 0, pc: 40, depth: 44, mayGoto: 48, size: 56 } as const;
+export const FRAME = { regs: 0, pc: 80, depth: 84, mayGoto: 88, size: 96 } as const;
 
 /** Linux's BPF_MAX_LOOPS. */
 export const MAY_GOTO_MAX = 8388608;

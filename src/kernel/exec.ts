@@ -25,7 +25,7 @@ import { loadInterp } from "../interp/interp.ts";
 import { decode, encode } from "../isa/codec.ts";
 import { disasmInsn } from "../isa/disasm.ts";
 import type { Insns } from "../isa/insns.ts";
-import { BPF_ALU64, BPF_MOV, BPF_REG_FP, type Opcode, opcodeOf } from "../isa/opcodes.ts";
+import { BPF_ALU64, BPF_CMPXCHG, BPF_FETCH, BPF_MOV, BPF_REG_FP, type Opcode, opcodeOf } from "../isa/opcodes.ts";
 import { jit } from "../jit/jit.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import { Memory } from "../memory/memory.ts";
@@ -232,7 +232,9 @@ function checkInsn(insns: Insns, i: number, o: Opcode | undefined): asserts o is
   }
   if (o.kind === "ld_imm64" && (i + 1 >= insns.length || insns.code[i + 1] !== 0))
     throw invalid(i, "lacks its second half");
-  if (WRITES_DST.has(o.kind) && insns.dst[i] === BPF_REG_FP) throw invalid(i, `writes r10: ${disasmInsn(insns, i)}`);
+  const fetches = o.kind === "atomic" && (insns.imm[i] & BPF_FETCH) !== 0 && insns.imm[i] !== BPF_CMPXCHG;
+  if (fetches ? insns.src[i] === BPF_REG_FP : WRITES_DST.has(o.kind) && insns.dst[i] === BPF_REG_FP)
+    throw invalid(i, `writes r10: ${disasmInsn(insns, i)}`);
 }
 
 const WRITES_DST: ReadonlySet<Opcode["kind"]> = new Set([
