@@ -1,0 +1,34 @@
+/**
+ * createKernel(): the in-process kernel with everything plugged in: objects, verifier, engines, network.
+ *
+ *     const kernel = createKernel({ cpus: 2 });
+ *     const eth0 = kernel.net.addDevice({ name: "eth0" });
+ *     using proc = kernel.spawn();
+ *     const { fd } = proc.progLoad({ ... });
+ */
+import { BPF_TCX_EGRESS, BPF_TCX_INGRESS, BPF_XDP } from "../abi/bpf.ts";
+import { Kernel, type KernelOptions } from "../kernel/kernel.ts";
+import { Net } from "./net.ts";
+import { tcxLinkType } from "./tcx.ts";
+import { testRunners } from "./test_run.ts";
+import { xdpLinkType } from "./xdp_link.ts";
+
+export class NetKernel extends Kernel {
+  readonly net: Net;
+
+  constructor(options: KernelOptions = {}) {
+    super(options);
+    this.net = new Net(this);
+    this.provide("net", this.net);
+    this.deviceExists = (ifindex) => this.net.device(ifindex) !== undefined;
+    Object.assign(this.testRunners, testRunners(this.net));
+    this.linkTypes.set(BPF_XDP, xdpLinkType(this.net));
+    this.linkTypes.set(BPF_TCX_INGRESS, tcxLinkType(this.net, "ingress"));
+    this.linkTypes.set(BPF_TCX_EGRESS, tcxLinkType(this.net, "egress"));
+    this.settle();
+  }
+}
+
+export function createKernel(options: KernelOptions = {}): NetKernel {
+  return new NetKernel(options);
+}
