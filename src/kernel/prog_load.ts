@@ -181,7 +181,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   kernel.events.emit({ what: "load", pid: proc.pid, progId: prog.id });
   const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
   return {
-    fd: proc.install(prog),
+    fd: proc.installOwned(prog),
     log,
     logTrueSize: attr.logLevel ? verified.log.length + 1 : 0,
     stats: verified.stats,
