@@ -5,7 +5,7 @@
  * map that holds the section (a write replaces the whole value, so programs must not run at the same time).
  * Errors  ENOENT for a name that is not there, EPERM for read-only data after load(), EINVAL for a wrong value.
  */
-import { BpfError, EINVAL, ENOENT } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import { compileCodec } from "../btf/codec.ts";
 import { BTF_KIND_ARRAY, BTF_KIND_DATASEC } from "../btf/kinds.ts";
@@ -73,6 +73,9 @@ export class GlobalSection {
   /** @param path inside the variable: ["ports", 3] is `name.ports[3]` */
   set(name: string, path: readonly PathStep[], value: unknown): void {
     const v = this.#find(name);
+    if (this.#map.spec.global?.kind === "kconfig") {
+      throw new BpfError(EPERM, `variable '${name}' is set by the kernel's configuration`);
+    }
     const place = locate(this.#btf, v.typeId, path, name);
     const bytes = this.#map.initial!;
     const whole = path.length === 0 ? compileCodec(this.#btf, v.typeId) : undefined;

@@ -16,7 +16,7 @@ import { BpfError, EBUSY, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "../btf/addr_text.ts";
 import type { Btf } from "../btf/btf.ts";
 import { type Codec, compileCodec, rawCodec } from "../btf/codec.ts";
-import { BTF_KIND_ARRAY } from "../btf/kinds.ts";
+import { BTF_KIND_ARRAY, BTF_KIND_STRUCT, BTF_KIND_TYPEDEF, BTF_KIND_UNION } from "../btf/kinds.ts";
 import type { Bpf, Fd, MapInfo } from "../kernel/bpf.ts";
 import { isRingbuf, ringbufSize } from "../object/map_def.ts";
 import type { MapSpec } from "../object/spec.ts";
@@ -29,6 +29,8 @@ const PER_CPU: ReadonlySet<number> = new Set([
   abi.BPF_MAP_TYPE_LRU_PERCPU_HASH,
   abi.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
 ]);
+
+const EVENT_KINDS = [BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_TYPEDEF];
 
 /** Something with an fd: a map, a program. */
 interface HasFd {
@@ -399,7 +401,8 @@ export class BpfMap<K = any, V = any> {
     const btf = this.#btf;
     if (!btf) return undefined;
     const names = type ? [type] : [this.name.replace(/s$/, ""), this.name, `${this.name.replace(/s$/, "")}_t`];
-    const id = names.map((n) => btf.byName(n.replace(/^struct /, ""))).find((i) => i && btf.size(i) > 0);
+    const ids = names.flatMap((n) => EVENT_KINDS.map((kind) => btf.byName(n.replace(/^struct /, ""), kind)));
+    const id = ids.find((i) => i !== 0 && btf.size(i) > 0);
     if (id) return compileCodec(btf, id, { addresses: this.#addresses });
     if (type === undefined) return undefined;
     throw new BpfError(ENOENT, `${this.#where}: event type '${type}' is not in the BTF; wanted a struct of the object`);

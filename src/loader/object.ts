@@ -129,7 +129,9 @@ export class BpfObject {
     }
     const map = this.maps[e.target];
     if (!map) {
-      const known = [...Object.keys(this.maps), ...this.#sections.flatMap((s) => Object.keys(s.vars.variables))];
+      const maps = this.#mapList.flatMap((m) => (m.spec.global ? [] : [m.name]));
+      const settable = this.#sections.filter((s) => s.section !== ".kconfig");
+      const known = [...settable.flatMap((s) => Object.keys(s.vars.variables)), ...maps];
       const wanted = `wanted one of ${known.slice(0, 12).join(", ")}`;
       throw new BpfError(ENOENT, `${this.spec.file}: '${e.text}': no map or variable '${e.target}'; ${wanted}`);
     }
