@@ -1,9 +1,9 @@
-import { openSpec } from "../src/object/open.ts";
-import type { Btf } from "../src/btf/btf.ts";
 import { BpfError } from "../src/abi/errno.ts";
+import type { Btf } from "../src/btf/btf.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
 import { loadAlone } from "../src/loader/load_alone.ts";
 import { readFile } from "../src/node/files.ts";
+import { openSpec } from "../src/object/open.ts";
 import type { ObjectSpec } from "../src/object/spec.ts";
 import type { VerdictRow } from "./compare.ts";
 import type { Job } from "./worker.ts";

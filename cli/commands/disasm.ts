@@ -1,13 +1,13 @@
 /** skep disasm: the instructions of an object file, with the C source lines that its BTF holds. */
 import { Option } from "commander";
-import { disasmInsn, type DisasmOptions, type DisasmStyle } from "../../src/isa/disasm.ts";
+import { type DisasmOptions, type DisasmStyle, disasmInsn } from "../../src/isa/disasm.ts";
 import { helperName } from "../../src/isa/helper_names.ts";
 import { BPF_CALL, BPF_JMP, isLdImm64 } from "../../src/isa/opcodes.ts";
+import { readFile } from "../../src/node/files.ts";
 import { openSpec } from "../../src/object/open.ts";
 import type { ObjectSpec, ProgSpec, Reloc } from "../../src/object/spec.ts";
-import { readFile } from "../../src/node/files.ts";
 import { colors, type Io, UsageError } from "../output.ts";
-import { collect, type CliCommand } from "./command.ts";
+import { type CliCommand, collect } from "./command.ts";
 
 interface Options {
   readonly style: DisasmStyle;

@@ -1,6 +1,5 @@
 /** skep verify: loads each program of object files alone and prints what the verifier says. */
 import { Option } from "commander";
-import { PROG_TYPES } from "../../src/progs/prog_types.ts";
 import { BpfError } from "../../src/abi/errno.ts";
 import { Kernel } from "../../src/kernel/kernel.ts";
 import { loadAlone, type Verdict } from "../../src/loader/load_alone.ts";
@@ -8,8 +7,9 @@ import { readFile } from "../../src/node/files.ts";
 import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
 import { openSpec } from "../../src/object/open.ts";
 import type { ObjectSpec } from "../../src/object/spec.ts";
+import { PROG_TYPES } from "../../src/progs/prog_types.ts";
 import { colors, formatCount, type Io, table, UsageError } from "../output.ts";
-import { collect, type CliCommand } from "./command.ts";
+import { type CliCommand, collect } from "./command.ts";
 
 interface Options {
   readonly format?: string;
@@ -66,8 +66,16 @@ export const verify: CliCommand = {
       const progs = spec.progs.filter((p) => names === undefined || names.includes(p.name));
       matched ||= progs.length > 0;
       for (const { name } of progs) {
-        using kernel = new Kernel({ kernelBtf });
-        const { log: text, insnIdx: _, stats: __, ...row } = loadAlone(spec, name, kernel.spawn(), { kernelBtf, logLevel });
+        const kernel = new Kernel({ kernelBtf });
+        const {
+          log: text,
+          insnIdx: _,
+          stats: __,
+          ...row
+        } = loadAlone(spec, name, kernel.spawn(), {
+          kernelBtf,
+          logLevel,
+        });
         if (log !== undefined && !asJson) io.out(`${text}${text.endsWith("\n") ? "" : "\n"}`);
         yield row;
       }
@@ -77,7 +85,17 @@ export const verify: CliCommand = {
 
 function unopened(file: string, e: BpfError): Row {
   const counts = { insns: 0, states: 0, us: 0 };
-  return { file, prog: "", sec: "", type: 0, verdict: "failure", stage: "loader", errno: e.errno, ...counts, msg: e.message };
+  return {
+    file,
+    prog: "",
+    sec: "",
+    type: 0,
+    verdict: "failure",
+    stage: "loader",
+    errno: e.errno,
+    ...counts,
+    msg: e.message,
+  };
 }
 
 function level(text: string): number {
@@ -92,7 +110,7 @@ function report(rows: readonly Row[], io: Io): void {
   const cells = opened.map((r) => [
     r.file,
     r.prog,
-    PROG_TYPES[r.type as keyof typeof PROG_TYPES]?.name ?? String(r.type),
+    PROG_TYPES[r.type]?.name ?? String(r.type),
     r.verdict === "success" ? c.green("success") : c.red(`failure (${r.stage})`),
     formatCount(r.insns),
     formatCount(r.states),
