@@ -67,16 +67,45 @@ export const bloomAccess: MapAccess = {
   },
 };
 
-/** Types whose elements bpf(2) cannot reach: each command fails with its errno. */
-export function noAccess(errnos: { lookup: Errno; update: Errno; delete: Errno }): MapAccess {
-  const refuse = (map: BpfMap, errno: Errno, what: string): never => {
+export interface EmptyRules {
+  readonly lookup: (map: BpfMap) => Errno;
+  readonly update: (map: BpfMap, flags: number) => Errno;
+  readonly delete: (map: BpfMap, key: Uint8Array) => Errno;
+  /** "array": indexes go up whatever the slots hold. */
+  readonly next: "array" | Errno;
+  readonly lookupAndDelete?: Errno;
+}
+
+/** Types that never hold an element: each command fails as Linux's does on an empty map, and an update for our reason. */
+export function emptyAccess(rules: EmptyRules): MapAccess {
+  const refuse = (map: BpfMap, errno: Errno, what: string): undefined => {
+    if (errno === ENOENT) return undefined;
     throw map.error(errno, map.type.unsupported ? `${what}: ${map.type.unsupported.reason}` : `no ${what}`);
   };
+  const must = (map: BpfMap, errno: Errno, what: string): never => {
+    refuse(map, errno, what);
+    throw map.error(errno, `${what}: no such element`);
+  };
+  const { lookupAndDelete } = rules;
   return {
-    lookup: (map) => refuse(map, errnos.lookup, "lookup"),
-    update: (map) => refuse(map, errnos.update, "update"),
-    delete: (map) => refuse(map, errnos.delete, "delete"),
+    lookup: (map) => refuse(map, rules.lookup(map), "lookup"),
+    update: (map, _key, _value, flags) => must(map, rules.update(map, flags), "update"),
+    delete: (map, key) => must(map, rules.delete(map, key), "delete"),
+    next(map, key) {
+      if (rules.next !== "array") return refuse(map, rules.next, "get_next_key");
+      const index = key ? new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true) : 0xffffffff;
+      if (index === map.maxEntries - 1) return undefined;
+      const next = new Uint8Array(4);
+      new DataView(next.buffer).setUint32(0, index >= map.maxEntries ? 0 : index + 1, true);
+      return next;
+    },
+    ...(lookupAndDelete ? { lookupAndDelete: (map) => refuse(map, lookupAndDelete, "lookup-and-delete") } : {}),
   };
 }
 
-export const ringAccess = noAccess({ lookup: ENOTSUPP, update: ENOTSUPP, delete: ENOTSUPP });
+/** Every command fails with one errno. */
+export function noAccess(errno: Errno): MapAccess {
+  return emptyAccess({ lookup: () => errno, update: () => errno, delete: () => errno, next: errno });
+}
+
+export const ringAccess = noAccess(ENOTSUPP);

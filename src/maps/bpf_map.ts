@@ -9,7 +9,7 @@
  * Values    of per-CPU types: one value per possible CPU, each rounded up to 8 bytes.
  */
 import { BPF_F_LOCK } from "../abi/bpf.ts";
-import { BpfError, EBUSY, EINVAL, ENOENT, ENOTSUPP, EPERM, ERRNO, type Errno } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOENT, ENOTSUPP, EPERM, ERRNO, type Errno } from "../abi/errno.ts";
 import type { Memory, VAddr } from "../memory/memory.ts";
 import { roundUp } from "./check.ts";
 import { checkMapAttr } from "./create.ts";
@@ -113,9 +113,9 @@ export class BpfMap {
     return this.#frozen;
   }
 
-  /** Arrays: address of the first value (BPF_PSEUDO_MAP_VALUE). 0 for others. */
+  /** Address of the first value, where ld_imm64 may point into it; else 0. */
   get valueAddr(): VAddr {
-    return (this.type.array ? this.memory.readU32(this.addr + MAP_RECORD.values) : 0) as VAddr;
+    return (this.type.directValue ? this.memory.readU32(this.addr + MAP_RECORD.values) : 0) as VAddr;
   }
 
   /** Facts for the JIT. */
@@ -168,6 +168,7 @@ export class BpfMap {
   /** BPF_MAP_GET_NEXT_KEY; without a key, or with one that is gone, the first. Undefined: ENOENT, the end. */
   getNextKey(key?: Uint8Array): Uint8Array | undefined {
     if (key) this.#checkKey(key);
+    if (this.type.access.next) return this.type.access.next(this, key);
     const next = this.nextAddr;
     const err = this.core.map_get_next_key(this.addr, key ? this.putKey(key) : 0, next);
     if (err === -ENOENT) return undefined;
@@ -178,7 +179,7 @@ export class BpfMap {
   /** BPF_MAP_FREEZE: no more writes from bpf(2). */
   freeze(): void {
     if (this.attr.fields?.length) throw this.error(ENOTSUPP, "cannot freeze a map with special fields");
-    if (this.#frozen) throw this.error(EBUSY, "already frozen");
+    this.checkWritable();
     this.#frozen = true;
   }
 

@@ -58,10 +58,7 @@ export function mapMetaEqual(meta: BpfMap, map: BpfMap): boolean {
     meta.keySize === map.keySize &&
     meta.valueSize === map.valueSize &&
     meta.flags === map.flags &&
-    (!meta.type.array ||
-      (meta.flags & BPF_F_INNER_MAP) !== 0 ||
-      meta.type.percpu ||
-      meta.maxEntries === map.maxEntries) &&
+    (!meta.type.directValue || (meta.flags & BPF_F_INNER_MAP) !== 0 || meta.maxEntries === map.maxEntries) &&
     a.length === b.length &&
     a.every((field, i) => field.kind === b[i]!.kind && field.offset === b[i]!.offset && field.size === b[i]!.size)
   );

@@ -40,13 +40,20 @@ function checkDevmap(attr: MapAttr): Errno | 0 {
 const progFd = (value: DataView): number => (value.byteLength >= 8 ? value.getInt32(4, true) : 0);
 const noDevice = (value: DataView): boolean => value.getUint32(0, true) === 0;
 
-export const devmap: MapType = {
-  name: "devmap",
+const common = {
   flags: FLAGS,
   addedFlags: BPF_F_RDONLY_PROG,
   privilege: "net_admin",
   check: checkDevmap,
+  ops: REDIRECT_OR_LOOKUP,
+  reserves: REDIRECT,
+} as const satisfies Partial<MapType>;
+
+export const devmap: MapType = {
+  ...common,
+  name: "devmap",
   create: createSlots,
+  array: true,
   clear: clearSlots,
   access: slotAccess({
     deleteRange: EINVAL,
@@ -55,16 +62,14 @@ export const devmap: MapType = {
       deviceUpdate(map, index, value, flags) || (noDevice(value) && progFd(value) > 0 ? EINVAL : 0),
     empties: noDevice,
   }),
-  ops: REDIRECT_OR_LOOKUP,
-  reserves: REDIRECT,
 };
 
 export const devmap_hash: MapType = {
-  ...devmap,
+  ...common,
   name: "devmap_hash",
   create: createDevmapHash,
   clear: clearHashSlots,
-  // An element that is there is replaced even with BPF_EXIST absent; one that is not is made even with BPF_EXIST.
+  // BPF_EXIST asks for nothing: an element that is not there is made.
   access: devmapHashAccess(),
 };
 
@@ -92,6 +97,7 @@ export const cpumap: MapType = {
     return attr.maxEntries > NR_CPUS ? E2BIG : 0;
   },
   create: createSlots,
+  array: true,
   clear: clearSlots,
   access: slotAccess({
     deleteRange: EINVAL,
@@ -115,6 +121,7 @@ export const xskmap: MapType = {
   check: (attr) =>
     attr.maxEntries === 0 || attr.keySize !== 4 || attr.valueSize !== 4 || has(attr, ~FLAGS) ? EINVAL : 0,
   create: createSlots,
+  array: true,
   clear: clearSlots,
   access: slotAccess({
     readErrno: EOPNOTSUPP,

@@ -14,7 +14,7 @@ import { MAP_RECORD } from "./record.ts";
 const FLAGS = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | ACCESS_FLAGS;
 const MAX_DATA = 256;
 /** sizeof(struct lpm_trie_node). */
-const TRIE_NODE = 40;
+const TRIE_NODE = 24;
 const WORDS = MAP_RECORD.private + 4;
 
 function checkTrie(attr: MapAttr): Errno | 0 {

@@ -55,8 +55,10 @@ export interface MapType {
   readonly batch?: BatchKind;
   /** A value per CPU. */
   readonly percpu?: true;
-  /** The values of max_entries elements lie in one block: the JIT may compute addresses. */
+  /** The elements (or slots) lie in one block: the JIT may compute addresses. */
   readonly array?: true;
+  /** ld_imm64 may point into the only value (BPF_PSEUDO_MAP_VALUE). */
+  readonly directValue?: true;
   /** What bpf_map_lookup_elem() gives a program; default "value". */
   readonly lookup?: "value" | "map" | "sock" | "xdp_sock";
   /** Helpers that may take the map; absent: every helper that no other type reserves. */
@@ -79,6 +81,8 @@ export interface MapAccess {
   lookup(map: BpfMap, key: Uint8Array, value?: Uint8Array): Uint8Array | undefined;
   update(map: BpfMap, key: Uint8Array, value: Uint8Array, flags: number): void;
   delete(map: BpfMap, key: Uint8Array): void;
+  /** Where there is no storage to walk. Undefined: ENOENT. */
+  next?(map: BpfMap, key: Uint8Array | undefined): Uint8Array | undefined;
   /** Only where BPF_MAP_LOOKUP_AND_DELETE_ELEM exists. */
   lookupAndDelete?(map: BpfMap, key: Uint8Array): Uint8Array | undefined;
 }

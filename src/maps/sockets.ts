@@ -5,8 +5,10 @@
  * Source   net/core/sock_map.c, kernel/bpf/{reuseport_array,stackmap,local_storage,bpf_local_storage,arena,bpf_struct_ops}.c.
  */
 import {
+  BPF_EXIST,
   BPF_F_CLONE,
   BPF_F_LINK,
+  BPF_F_LOCK,
   BPF_F_MMAPABLE,
   BPF_F_NO_PREALLOC,
   BPF_F_NO_USER_CONV,
@@ -16,10 +18,11 @@ import {
   BPF_F_VTYPE_BTF_OBJ_FD,
   BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
 } from "../abi/bpf.ts";
-import { E2BIG, EINVAL, ENOENT, EOPNOTSUPP, ERANGE, type Errno } from "../abi/errno.ts";
-import { noAccess } from "./access.ts";
+import { E2BIG, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP, ERANGE, type Errno } from "../abi/errno.ts";
+import { emptyAccess, noAccess } from "./access.ts";
 import { checkArray } from "./array.ts";
-import { ACCESS_FLAGS, accessOk, FILE_FLAGS, has, KMALLOC_MAX_SIZE, PCPU_MIN_UNIT_SIZE } from "./check.ts";
+import type { BpfMap } from "./bpf_map.ts";
+import { ACCESS_FLAGS, accessOk, FILE_FLAGS, has, PCPU_MIN_UNIT_SIZE, powerOfTwo } from "./check.ts";
 import { STORAGE_FIELDS } from "./fields.ts";
 import type { MapAttr, MapType } from "./map_type.ts";
 
@@ -28,10 +31,16 @@ const SOCK_VALUE_SIZES: readonly number[] = [4, 8];
 /** sizeof(struct bpf_stack_build_id), sysctl perf_event_max_stack. */
 const BUILD_ID = 32;
 const MAX_STACK = 127;
-/** BPF_LOCAL_STORAGE_MAX_VALUE_SIZE: what fits a kmalloc with both headers, or 16 bits of cache size. */
-const MAX_STORAGE_VALUE = Math.min(KMALLOC_MAX_SIZE - 512 - 64, 0xffff - 64);
+/** BPF_LOCAL_STORAGE_MAX_VALUE_SIZE: what 16 bits of cached size leave beside a struct bpf_local_storage_elem. */
+const MAX_STORAGE_VALUE = 0xffff - 128;
 
-const noElements = noAccess({ lookup: EOPNOTSUPP, update: EOPNOTSUPP, delete: EOPNOTSUPP });
+const noElements = noAccess(EOPNOTSUPP);
+
+const badFlags = (flags: number): boolean => flags > 2;
+/** Sockets have 8-byte cookies. */
+const socketLookup = (map: BpfMap): Errno => (map.valueSize === 8 ? ENOENT : ENOSPC);
+const socketUpdate = (_map: BpfMap, flags: number): Errno => (badFlags(flags) ? EINVAL : EOPNOTSUPP);
+const indexOf = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
 
 function unsupported(what: string): { errno: Errno; reason: string } {
   return { errno: EOPNOTSUPP, reason: `${what} do not exist here; the type serves verification only` };
@@ -51,7 +60,7 @@ export const sockmap: MapType = {
   flags: SOCK_FLAGS,
   privilege: "net_admin",
   check: checkSockmap,
-  access: noElements,
+  access: emptyAccess({ lookup: socketLookup, update: socketUpdate, delete: () => EINVAL, next: "array" }),
   lookup: "sock",
   ops: [...SOCKMAP_OPS, ...SOCK_COMMON_OPS],
   reserves: [...SOCKMAP_OPS, "sk_select_reuseport"],
@@ -70,6 +79,7 @@ export const sockhash: MapType = {
   ...sockmap,
   name: "sockhash",
   check: checkSockhash,
+  access: emptyAccess({ lookup: socketLookup, update: socketUpdate, delete: () => ENOENT, next: ENOENT }),
   ops: [...SOCKHASH_OPS, ...SOCK_COMMON_OPS],
   reserves: [...SOCKHASH_OPS, "sk_select_reuseport"],
 };
@@ -79,7 +89,12 @@ export const reuseport_sockarray: MapType = {
   flags: BPF_F_NUMA_NODE | ACCESS_FLAGS,
   privilege: "bpf",
   check: (attr) => (SOCK_VALUE_SIZES.includes(attr.valueSize) ? checkArray(attr) : EINVAL),
-  access: noElements,
+  access: emptyAccess({
+    lookup: socketLookup,
+    update: socketUpdate,
+    delete: (map, key) => (indexOf(key) >= map.maxEntries ? E2BIG : ENOENT),
+    next: "array",
+  }),
   ops: ["sk_select_reuseport"],
   reserves: ["sk_select_reuseport"],
   unsupported: unsupported("sockets"),
@@ -99,7 +114,13 @@ export const stack_trace: MapType = {
   flags: SOCK_FLAGS | BPF_F_STACK_BUILD_ID,
   privilege: "bpf",
   check: checkStackTrace,
-  access: noAccess({ lookup: ENOENT, update: EINVAL, delete: ENOENT }),
+  access: emptyAccess({
+    lookup: () => ENOENT,
+    update: () => EINVAL,
+    delete: (map, key) => (indexOf(key) >= powerOfTwo(map.maxEntries) ? E2BIG : ENOENT),
+    next: ENOENT,
+    lookupAndDelete: ENOENT,
+  }),
   ops: ["get_stackid"],
   reserves: ["get_stackid"],
   unsupported: unsupported("kernel stacks"),
@@ -118,7 +139,12 @@ export const cgroup_storage: MapType = {
   flags: BPF_F_NUMA_NODE | ACCESS_FLAGS,
   privilege: "none",
   check: checkCgroupStorage,
-  access: noElements,
+  access: emptyAccess({
+    lookup: () => ENOENT,
+    update: (_map, flags) => ((flags & ~(BPF_F_LOCK | BPF_EXIST)) !== 0 ? EINVAL : ENOENT),
+    delete: () => EINVAL,
+    next: ENOENT,
+  }),
   ops: ["get_local_storage"],
   reserves: ["get_local_storage"],
   fields: ["spin_lock", "res_spin_lock"],
@@ -194,7 +220,6 @@ export const arena: MapType = {
   flags: ARENA_FLAGS,
   privilege: "bpf",
   check: checkArena,
-  access: noAccess({ lookup: EINVAL, update: EOPNOTSUPP, delete: EOPNOTSUPP }),
-  asInner: false,
+  access: emptyAccess({ lookup: () => EINVAL, update: () => EOPNOTSUPP, delete: () => EOPNOTSUPP, next: EOPNOTSUPP }),
   unsupported: unsupported("arenas"),
 };
