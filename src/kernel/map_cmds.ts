@@ -1,11 +1,11 @@
 /**
  * Commands on maps: create, elements, batches, freeze. Rights of the fd are checked here; element rules are the map's.
  *
- * Batches  walk keys in get_next_key order; a batch position is a key. The whole element is copied before the callback
- *          could change it, and errors carry how far the batch came in their context (`count`).
+ * Batches  errors carry how far the batch came in their context (`count`).
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY, BPF_MAP_TYPE_STRUCT_OPS } from "../abi/bpf.ts";
-import { BpfError, EINVAL, ENOENT, ENOTSUPP, EPERM, errnoName } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import { type BatchRead, type BatchWrite, lookupBatch } from "../maps/batch.ts";
 import { BpfMap } from "../maps/bpf_map.ts";
 import { MAP_TYPES } from "../maps/table.ts";
 import { MAP_VALUE_FIELDS, parseBtfRecord } from "../verifier/btf_record.ts";
@@ -95,71 +95,16 @@ export function mapLookupAndDelete(map: KMap, key: Uint8Array, flags: bigint): U
 }
 
 export function mapLookupBatch(map: KMap, attr: BatchAttr, remove: boolean): BatchResult {
-  checkBatch(map, attr.elemFlags);
-  const keys: Uint8Array[] = [];
-  const values: Uint8Array[] = [];
-  let key = map.map.getNextKey(attr.from);
-  if (key === undefined) throw map.map.error(ENOENT, "batch at the end", { count: 0 });
-  let last: Uint8Array | undefined;
-  while (key !== undefined && keys.length < attr.count) {
-    const next = map.map.getNextKey(key);
-    const value = map.map.lookup(key, Number(attr.elemFlags ?? 0n));
-    if (value) {
-      keys.push(key);
-      values.push(value);
-      if (remove) map.map.delete(key);
-    }
-    last = key;
-    key = next;
-  }
-  return { keys: concat(keys), values: concat(values), count: keys.length, next: key === undefined ? undefined : last };
+  const read = lookupBatch(map.map, attr.from, attr.count, Number(attr.elemFlags ?? 0n), remove);
+  if (read.errno === ENOENT && read.count > 0) return { ...pick(read), next: undefined };
+  if (read.errno) throw map.map.error(read.errno, "batch", { count: read.count });
+  return { ...pick(read), next: read.outBatch };
 }
 
-export function mapUpdateBatch(
-  map: KMap,
-  keys: Uint8Array,
-  values: Uint8Array,
-  count: number,
-  elemFlags: bigint,
-): number {
-  checkBatch(map, elemFlags);
-  const { keySize, sysValueSize } = map.map;
-  return eachOfBatch(map, count, (i) => {
-    const value = values.subarray(i * sysValueSize, (i + 1) * sysValueSize);
-    map.map.update(keys.subarray(i * keySize, (i + 1) * keySize), value, Number(elemFlags));
-  });
-}
-
-export function mapDeleteBatch(map: KMap, keys: Uint8Array, count: number, elemFlags: bigint): number {
-  checkBatch(map, elemFlags);
-  const { keySize } = map.map;
-  return eachOfBatch(map, count, (i) => map.map.delete(keys.subarray(i * keySize, (i + 1) * keySize)));
-}
-
-function checkBatch(map: KMap, elemFlags = 0n): void {
-  if (!map.map.type.batch) throw map.map.error(ENOTSUPP, "no batch commands");
-  if (elemFlags & ~4n) throw map.map.error(EINVAL, `unknown batch element flags ${elemFlags}`);
-}
+const pick = ({ keys, values, count }: BatchRead) => ({ keys, values, count });
 
 /** Stops at the first error, which then says how many were done. */
-function eachOfBatch(map: KMap, count: number, each: (i: number) => void): number {
-  for (let i = 0; i < count; i++) {
-    try {
-      each(i);
-    } catch (error) {
-      if (!(error instanceof BpfError)) throw error;
-      throw map.map.error(error.errno, `element ${i} of a batch: ${errnoName(error.errno)}`, { count: i });
-    }
-  }
-  return count;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+export function finishBatch(map: KMap, done: BatchWrite): number {
+  if (done.errno) throw map.map.error(done.errno, `element ${done.count} of a batch`, { count: done.count });
+  return done.count;
 }

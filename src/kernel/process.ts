@@ -5,6 +5,7 @@
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY } from "../abi/bpf.ts";
 import { BpfError, EBADF, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import { deleteBatch, updateBatch } from "../maps/batch.ts";
 import { ALL_CAPS, type Caps } from "../verifier/platform.ts";
 import type {
   BatchAttr,
@@ -29,15 +30,7 @@ import { type KBtf, loadBtf } from "./btf_cmds.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Link, linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
-import {
-  mapCreate,
-  mapDeleteBatch,
-  mapInfo,
-  mapLookupAndDelete,
-  mapLookupBatch,
-  mapLookupElem,
-  mapUpdateBatch,
-} from "./map_cmds.ts";
+import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
 import { openMapReader } from "./map_reader.ts";
 import type { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
@@ -221,11 +214,15 @@ export class Process implements Bpf {
 
   mapUpdateBatch(fd: Fd, keys: Uint8Array, values: Uint8Array, count: number, elemFlags = 0n): number {
     const map = this.#writable(fd);
-    return this.#as(() => mapUpdateBatch(map, keys, values, count, elemFlags));
+    return finishBatch(
+      map,
+      this.#as(() => updateBatch(map.map, keys, values, count, Number(elemFlags))),
+    );
   }
 
   mapDeleteBatch(fd: Fd, keys: Uint8Array, count: number, elemFlags = 0n): number {
-    return mapDeleteBatch(this.#writable(fd), keys, count, elemFlags);
+    const map = this.#writable(fd);
+    return finishBatch(map, deleteBatch(map.map, keys, count, Number(elemFlags)));
   }
 
   mapFreeze(fd: Fd): void {
