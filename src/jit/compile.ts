@@ -19,6 +19,8 @@ import {
   BPF_ST,
   BPF_STX,
   isLdImm64,
+  MAX_BPF_REG,
+  opcodeOf,
 } from "../isa/opcodes.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import { OP } from "../wasm/opcodes.ts";
@@ -187,8 +189,21 @@ function emitBlock(f: FuncGen, { start, end, term }: Block): Exit {
     f.code.op(OP.return);
     return "none";
   }
-  if (term.kind === "cond") f.startInsn(term.insn);
+  if (term.kind === "cond") {
+    f.startInsn(term.insn);
+    if (!isInsn(f, term.insn)) {
+      f.fault(FAULT.insn);
+      return "none";
+    }
+  }
   return term.kind;
+}
+
+/** A verifier has made sure of it; otherwise the run ends where there is none. */
+function isInsn({ module }: FuncGen, i: number): boolean {
+  const { insns } = module.image;
+  if (!module.unverified) return true;
+  return insns.dst[i] < MAX_BPF_REG && insns.src[i] < MAX_BPF_REG && opcodeOf(insns, i) !== undefined;
 }
 
 /** One instruction that is no jump. */
@@ -196,6 +211,10 @@ function emitInsn(f: FuncGen, i: number): void {
   const { image, slots, subprogAt } = f.module;
   const { insns } = image;
   const code = insns.code[i];
+  if (!isInsn(f, i)) {
+    f.fault(FAULT.insn);
+    return;
+  }
   switch (BPF_CLASS(code)) {
     case BPF_ALU:
     case BPF_ALU64:

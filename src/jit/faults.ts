@@ -4,13 +4,14 @@
  */
 import { RunFault } from "../interp/image.ts";
 
-export const FAULT = { none: 0, fuel: 1, address: 2, stack: 3, dead: 4, callx: 5 } as const;
+export const FAULT = { none: 0, fuel: 1, address: 2, stack: 3, dead: 4, callx: 5, insn: 6 } as const;
 export type FaultCode = (typeof FAULT)[keyof typeof FAULT];
 
 const MESSAGES: Record<number, string> = {
   [FAULT.fuel]: "out of fuel",
   [FAULT.address]: "access outside the memory that programs may use",
   [FAULT.stack]: "stack overflow: more than 8 frames",
+  [FAULT.insn]: "no valid instruction, or one that writes r10",
   [FAULT.callx]: "callx of a register that names no helper",
   [FAULT.dead]: "reached an instruction that has no way on",
 };

@@ -137,8 +137,13 @@ export class FuncGen {
     }
   }
 
-  /** Pops an i64 into a register. */
+  /** Pops an i64 into a register. r10 cannot be written: that ends the run. */
   set64(reg: number, zeroExtended = false): void {
+    if (reg >= FP) {
+      this.code.op(OP.drop);
+      this.fault(FAULT.insn);
+      return;
+    }
     this.code.set(REG_LOCAL[reg]);
     if (zeroExtended) this.zeroExtended |= 1 << reg;
     else this.zeroExtended &= ~(1 << reg);

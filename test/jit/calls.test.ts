@@ -11,6 +11,8 @@ import {
 } from "../../src/abi/bpf.ts";
 import { map_lookup_elem } from "../../src/helpers/map.ts";
 import { type CallTarget, type ConstMap, RunFault } from "../../src/interp/image.ts";
+import { assemble } from "../../src/isa/assemble.ts";
+import type { Insns } from "../../src/isa/insns.ts";
 import { BpfMap } from "../../src/maps/bpf_map.ts";
 import { CPU_CTX } from "../../src/memory/cpu_ctx.ts";
 import { type Bed, bed, type ImageFacts, load, run64 } from "./harness.ts";
@@ -295,7 +297,7 @@ describe("PROBE_MEM", () => {
 });
 
 describe("faults name the instruction", () => {
-  function fault(b: Bed, text: string, facts: ImageFacts = {}): RunFault {
+  function fault(b: Bed, text: string | Insns, facts: ImageFacts = {}): RunFault {
     try {
       load(b, text, facts).run(0);
     } catch (error) {
@@ -326,6 +328,18 @@ describe("faults name the instruction", () => {
       expect(found.insnIdx).toBe(2);
       expect(found.message).toContain("outside the memory that programs may use");
     }
+  });
+
+  test("writing r10; a register or an instruction that there is not", () => {
+    const at1 = (change: (insns: Insns) => void): RunFault => {
+      const { insns } = assemble("r9 = 1\nr9 = 2\nexit");
+      change(insns);
+      return fault(bed(), insns, { fuel: 100 });
+    };
+    expect(at1(({ dst }) => (dst[1] = 10)).insnIdx).toBe(1);
+    expect(at1(({ dst }) => (dst[1] = 12)).insnIdx).toBe(1);
+    expect(at1(({ code, off }) => (code[1] = 0xf5) && (off[1] = -2)).insnIdx).toBe(1);
+    expect(at1(({ code }) => (code[1] = 0xff)).insnIdx).toBe(1);
   });
 
   test("a run that ended so leaves the CPU's record in order", () => {
