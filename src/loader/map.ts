@@ -58,6 +58,7 @@ export class BpfMap<K = any, V = any> {
   readonly #addresses: boolean;
   #maxEntries: number;
   #mapFlags: number;
+  /** Own copy of the global data, once somebody asked for it. */
   #initial: Uint8Array | undefined;
   #bpf: Bpf | undefined;
   #fd: Fd | undefined;
@@ -75,7 +76,6 @@ export class BpfMap<K = any, V = any> {
     this.#addresses = options.addresses ?? true;
     this.#maxEntries = spec.maxEntries;
     this.#mapFlags = spec.mapFlags;
-    this.#initial = spec.global?.bytes.slice();
   }
 
   // ---- before load ----
@@ -111,7 +111,9 @@ export class BpfMap<K = any, V = any> {
    * Initial contents of a global data map; may be written to before load. Afterwards a copy of what the kernel holds.
    */
   get initial(): Uint8Array | undefined {
-    if (this.#fd !== undefined && this.#initial) return this.#need().mapLookupElem(this.#fd, new Uint8Array(4));
+    if (!this.spec.global) return undefined;
+    if (this.#fd !== undefined) return this.#need().mapLookupElem(this.#fd, new Uint8Array(4));
+    this.#initial ??= this.spec.global.bytes.slice();
     return this.#initial;
   }
 
@@ -143,7 +145,7 @@ export class BpfMap<K = any, V = any> {
       mapExtra: this.spec.mapExtra,
       vmlinuxValueTypeId: 0,
       pinPath: this.pinPath,
-      initial: this.#initial,
+      initial: this.#initial ?? this.spec.global?.bytes,
     };
   }
 

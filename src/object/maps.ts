@@ -66,8 +66,8 @@ export function buildMaps(
   return { list, byOffset, bySection, kconfig, arena };
 }
 
-/** An array map has at most KMALLOC_MAX_SIZE or vmalloc room; far larger .bss sections are a corrupt file. */
-const MAX_BSS = 1 << 30;
+/** The file holds no bytes of .bss, so a corrupt size must not cost memory. */
+const MAX_BSS = 1 << 28;
 
 function checkSize(parts: Parts, s: ElfSection): number {
   if (s.size > MAX_BSS) {
