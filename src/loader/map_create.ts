@@ -6,6 +6,7 @@
 import * as bpfAbi from "../abi/bpf.ts";
 import { BpfError, EEXIST, EINVAL, ENOENT } from "../abi/errno.ts";
 import type { Bpf, Fd, MapCreateAttr } from "../kernel/bpf.ts";
+import { MAP_TYPES } from "../maps/table.ts";
 import type { MapSpec } from "../object/spec.ts";
 
 /** What a caller may still change about a map before it is created. */
@@ -73,8 +74,7 @@ export function createMap(bpf: Bpf, plan: MapPlan, btfFd: Fd | undefined, where:
 export function checkCompatible(bpf: Bpf, plan: MapPlan, fd: Fd, where: string): void {
   const info = bpf.mapInfo(fd);
   const { type } = plan.spec;
-  const isDevmap = type === bpfAbi.BPF_MAP_TYPE_DEVMAP || type === bpfAbi.BPF_MAP_TYPE_DEVMAP_HASH;
-  const flags = isDevmap ? info.mapFlags & ~bpfAbi.BPF_F_RDONLY_PROG : info.mapFlags;
+  const flags = info.mapFlags & ~(MAP_TYPES[type]?.addedFlags ?? 0);
   const facts: readonly (readonly [string, number | bigint, number | bigint])[] = [
     ["type", info.type, type],
     ["key size", info.keySize, plan.spec.keySize],
