@@ -129,7 +129,7 @@ for (let i = 0; i < count; ) {
     const data = Uint8Array.from(packet());
     const at = start + BigInt(i) * 1000n;
     const stamp = { tsHigh: Number(at >> 32n), tsLow: Number(at & 0xffffffffn) };
-    writer.packet(chunk, { iface: IFACE, ifaceIdx: 0, ...stamp, origLen: data.length, data }, data);
+    writer.packet(chunk, { iface: IFACE, ...stamp, uncaptured: 0 }, data);
   }
   if (i >= count) writer.end(chunk);
   writeSync(fd, chunk.finish());

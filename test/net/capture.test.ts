@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { BpfError } from "../../src/abi/errno.ts";
 import { ByteWriter } from "../../src/bytes/writer.ts";
 import { CaptureReader, readCapture } from "../../src/net/capture/reader.ts";
-import { type CapturedPacket, type CaptureInterface, timestampNs } from "../../src/net/capture/types.ts";
+import { type CapturedPacket, type CaptureInterface, stampOf, timestampNs } from "../../src/net/capture/types.ts";
 import { captureWriter } from "../../src/net/capture/writer.ts";
 
 const US: CaptureInterface = { linkType: 1, snapLen: 0, unitsPerSecond: 1_000_000n, tsResol: 6 };
@@ -18,7 +18,7 @@ function packet(iface: CaptureInterface, units: bigint, data: number[], origLen 
 function write(file: string, packets: readonly CapturedPacket[]): Uint8Array {
   const out = new ByteWriter();
   const writer = captureWriter(file);
-  for (const p of packets) writer.packet(out, p, p.data);
+  for (const p of packets) writer.packet(out, stampOf(p), p.data);
   writer.end(out);
   return out.finish();
 }

@@ -28,6 +28,19 @@ export interface CapturedPacket {
   readonly data: Uint8Array;
 }
 
+/** What a packet keeps of its capture when its bytes change. */
+export interface PacketStamp {
+  readonly iface: CaptureInterface;
+  readonly tsHigh: number;
+  readonly tsLow: number;
+  /** Bytes that were on the wire but not captured. */
+  readonly uncaptured: number;
+}
+
+export function stampOf({ iface, tsHigh, tsLow, origLen, data }: CapturedPacket): PacketStamp {
+  return { iface, tsHigh, tsLow, uncaptured: Math.max(0, origLen - data.length) };
+}
+
 /** Nanoseconds since 1970. */
 export function timestampNs(packet: CapturedPacket): bigint {
   const units = (BigInt(packet.tsHigh) << 32n) | BigInt(packet.tsLow);

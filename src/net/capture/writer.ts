@@ -16,11 +16,11 @@ import {
   OPT_IF_NAME,
   OPT_IF_TSRESOL,
 } from "./pcapng.ts";
-import { type CapturedPacket, type CaptureInterface, LINKTYPE_ETHERNET } from "./types.ts";
+import { type CaptureInterface, LINKTYPE_ETHERNET, type PacketStamp } from "./types.ts";
 
-/** Appends one packet to out; the stamps and the interface are those of `from`, the bytes those of `data`. */
+/** Appends to `out`, which the caller stores and replaces as it likes. */
 export interface CaptureWriter {
-  packet(out: ByteWriter, from: CapturedPacket, data: Uint8Array): void;
+  packet(out: ByteWriter, from: PacketStamp, data: Uint8Array): void;
   /** Closes the file: a capture without packets still gets its headers. */
   end(out: ByteWriter): void;
 }
@@ -63,7 +63,7 @@ export function pcapngWriter(): CaptureWriter {
       const pad = padding(data.length);
       const length = 32 + data.length + pad.length;
       out.u32(BLOCK_ENHANCED_PACKET).u32(length).u32(idx).u32(from.tsHigh).u32(from.tsLow);
-      out.u32(data.length).u32(wireLength(from, data));
+      out.u32(data.length).u32(data.length + from.uncaptured);
       out.bytes(data).bytes(pad).u32(length);
     },
     end(out) {
@@ -100,17 +100,15 @@ function pcapWriter(file: string): CaptureWriter {
       const units = (BigInt(from.tsHigh) << 32n) | BigInt(from.tsLow);
       const scaled = (units * perSecond) / from.iface.unitsPerSecond;
       out.u32(Number(scaled / perSecond)).u32(Number(scaled % perSecond));
-      out.u32(data.length).u32(wireLength(from, data)).bytes(data);
+      out
+        .u32(data.length)
+        .u32(data.length + from.uncaptured)
+        .bytes(data);
     },
     end(out) {
       if (!first) header(out, LINKTYPE_ETHERNET, false);
     },
   };
-}
-
-/** The program may have changed the length: bytes that were not captured stay not captured. */
-function wireLength(from: CapturedPacket, data: Uint8Array): number {
-  return data.length + Math.max(0, from.origLen - from.data.length);
 }
 
 function padding(length: number): Uint8Array {
