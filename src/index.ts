@@ -1,0 +1,41 @@
+/** The library's exports, and nothing else. */
+export * as abi from "./abi/bpf.ts";
+export { BpfError, ERRNO, type Errno, type ErrnoName, errnoName } from "./abi/errno.ts";
+export { type Btf, parseBtf } from "./btf/btf.ts";
+export { BtfBuilder } from "./btf/build.ts";
+export { builtinBtf } from "./btf/builtin/index.ts";
+export { type Codec, compileCodec, decodeValue, encodeValue } from "./btf/codec.ts";
+export { dumpC } from "./btf/dump_c.ts";
+export { dumpJson, dumpRaw } from "./btf/dump_raw.ts";
+export { type Elf, readElf } from "./elf/elf.ts";
+export type { EngineName, Runnable } from "./interp/image.ts";
+export { RunFault } from "./interp/image.ts";
+export { AsmError, assemble } from "./isa/assemble.ts";
+export { decode, encode } from "./isa/codec.ts";
+export { type DisasmOptions, type DisasmStyle, disasm, disasmInsn } from "./isa/disasm.ts";
+export type { Insns } from "./isa/insns.ts";
+export type * from "./kernel/bpf.ts";
+export { VerifierError } from "./kernel/bpf.ts";
+export { type ExecOptions, type ExecResult, execProgram } from "./kernel/exec.ts";
+export { Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export type { Process } from "./kernel/process.ts";
+export { type AttachOptions, BpfLink } from "./loader/attach.ts";
+export { EventReader } from "./loader/events.ts";
+export { loadAlone, type Verdict } from "./loader/load_alone.ts";
+export { BpfMap } from "./loader/map.ts";
+export { BpfObject, type LoadOptions, type OpenOptions, openObject } from "./loader/object.ts";
+export { BpfProg } from "./loader/prog.ts";
+export { type Batch, type BatchOptions, type BatchPacket, openBatch } from "./net/batch.ts";
+export { CaptureReader, readCapture } from "./net/capture/reader.ts";
+export {
+  type CapturedPacket,
+  type CaptureInterface,
+  type PacketStamp,
+  stampOf,
+  timestampNs,
+} from "./net/capture/types.ts";
+export { type CaptureWriter, captureWriter, pcapngWriter } from "./net/capture/writer.ts";
+export { createKernel, type NetKernel } from "./net/create.ts";
+export type { DeviceOptions, NetDevice } from "./net/device.ts";
+export { openSpec } from "./object/open.ts";
+export type * from "./object/spec.ts";
