@@ -10,8 +10,10 @@ import type { VerifierEnv } from "./env.ts";
 import { BPF_ADD_CONST, R_U0, R_U1, R_U2, R_U3 } from "./layout.ts";
 import { markChainPrecision } from "./precision.ts";
 import {
+  baseType,
   CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,
+  isPktPointer,
   PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_BUF,
@@ -25,23 +27,21 @@ import {
   PTR_TO_PACKET_META,
   PTR_TO_STACK,
   PTR_TO_TP_BUFFER,
-  SCALAR_VALUE,
-  baseType,
-  isPktPointer,
   regTypeStr,
+  SCALAR_VALUE,
 } from "./reg_type.ts";
 import {
-  DST_OP,
-  DST_OP_NO_MARK,
-  SRC_OP,
   assignScalarIdBeforeMov,
   boundsSanityCheck,
   checkRegArg,
   clearScalarId,
+  DST_OP,
+  DST_OP_NO_MARK,
   isPointerValue,
   markRegConst,
   markRegKnown,
   markRegUnknown,
+  SRC_OP,
 } from "./regs.ts";
 import { sanitizeCheckBounds, sanitizePtrAlu, sanitizeValAlu } from "./sanitize.ts";
 import type { Reg } from "./state.ts";
@@ -383,10 +383,7 @@ function checkSaneOffset(env: VerifierEnv, reg: Reg, type: number): void {
     env.reject(EINVAL, `${regTypeStr(type)} pointer offset ${R.off(reg)} is not allowed`);
   }
   if (smin === -TWO32 * 2147483648) {
-    env.reject(
-      EINVAL,
-      `math between ${regTypeStr(type)} pointer and register with unbounded min value is not allowed`,
-    );
+    env.reject(EINVAL, `math between ${regTypeStr(type)} pointer and register with unbounded min value is not allowed`);
   }
   if (Math.abs(smin) >= BPF_MAX_VAR_OFF) {
     env.reject(EINVAL, `value ${R.big(reg + 40, true)} makes ${regTypeStr(type)} pointer be out of bounds`);
@@ -409,7 +406,11 @@ function adjustPtr(env: VerifierEnv, i: number, preg: Reg, oreg: Reg): void {
   const known = R.isConst(oreg);
   const type = R.type(preg);
   const smin = R.smin(oreg);
-  if ((known && (smin !== R.smax(oreg) || R.umin(oreg) !== R.umax(oreg))) || smin > R.smax(oreg) || R.umin(oreg) > R.umax(oreg)) {
+  if (
+    (known && (smin !== R.smax(oreg) || R.umin(oreg) !== R.umax(oreg))) ||
+    smin > R.smax(oreg) ||
+    R.umin(oreg) > R.umax(oreg)
+  ) {
     // Contradicting ranges: a branch that cannot be.
     markRegUnknown(env, dreg);
     return;
@@ -480,4 +481,3 @@ function adjustPtr(env: VerifierEnv, i: number, preg: Reg, oreg: Reg): void {
   sanitizeCheckBounds(env, d, dreg);
   if (info) sanitizePtrAlu(env, i, dreg, oreg, dreg, info);
 }
-

@@ -10,8 +10,8 @@ import { NOSPEC, type VerifierEnv } from "./env.ts";
 import { F_CALLSITE, F_FRAMENO, F_SUBPROGNO } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
 import { BPF_MAIN_FUNC, HIST } from "./precision.ts";
-import { maybeExitScc } from "./scc.ts";
 import { initRegs } from "./regs.ts";
+import { maybeExitScc } from "./scc.ts";
 import { type Frame, NO_HIST, VState } from "./state.ts";
 
 /** Copies everything but frames and links of the list that holds it. */

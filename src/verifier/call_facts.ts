@@ -70,7 +70,8 @@ export function isKfuncCall(env: VerifierEnv, i: number): boolean {
 /** Facts of the helper or kfunc call at instruction i; undefined when it is neither, or unknown to the platform. */
 export function callFacts(env: VerifierEnv, i: number): CallFacts | undefined {
   const known = env.callFacts;
-  if (!known.has(i)) known.set(i, isHelperCall(env, i) ? ofHelper(env, i) : isKfuncCall(env, i) ? ofKfunc(env, i) : undefined);
+  if (!known.has(i))
+    known.set(i, isHelperCall(env, i) ? ofHelper(env, i) : isKfuncCall(env, i) ? ofKfunc(env, i) : undefined);
   return known.get(i);
 }
 

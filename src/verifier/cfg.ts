@@ -6,14 +6,7 @@
  */
 import { E2BIG, EINVAL } from "../abi/errno.ts";
 import { callFacts, isPseudoCall } from "./call_facts.ts";
-import {
-  CALLS_CALLBACK,
-  FORCE_CHECKPOINT,
-  JMP_POINT,
-  JUMP_TARGET,
-  PRUNE_POINT,
-  type VerifierEnv,
-} from "./env.ts";
+import { CALLS_CALLBACK, FORCE_CHECKPOINT, JMP_POINT, JUMP_TARGET, PRUNE_POINT, type VerifierEnv } from "./env.ts";
 
 const BPF_JMP = 5;
 const BPF_JMP32 = 6;

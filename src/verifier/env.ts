@@ -44,7 +44,10 @@ import type { Btf } from "../btf/btf.ts";
 import type { Insns } from "../isa/insns.ts";
 import type { CallFacts } from "./call_facts.ts";
 import { Reject } from "./error.ts";
-import { F_SUBPROGNO } from "./layout.ts";
+import { F_SUBPROGNO, MAX_STACK_SLOTS } from "./layout.ts";
+import type { KsymVar } from "./ldimm64.ts";
+import { lineInfoText } from "./line_info.ts";
+import { StackLiveness } from "./liveness.ts";
 import type { VerifierLog } from "./log.ts";
 import type { Limits, MapRef, Platform, VerifierMap, VerifyInput } from "./platform.ts";
 import { Backtrack } from "./precision.ts";
@@ -135,8 +138,6 @@ export class VerifierEnv {
   readonly insns: Insns;
   readonly R: StateMem;
   readonly log: VerifierLog;
-  /** Program type, attach target, license, special fields: fixed for the whole verification. */
-  readonly facts: ProgFacts;
   /** The state being explored. */
   cur: VState = new VState();
   insnIdx = 0;
@@ -188,6 +189,12 @@ export class VerifierEnv {
 
   readonly facts: ProgFacts;
   readonly bt = new Backtrack();
+  /** ld_imm64 of kernel symbols. */
+  readonly ksyms = new Map<number, KsymVar>();
+  /** The program's arena. */
+  arena: VerifierMap | undefined = undefined;
+  /** By fastcall call: how many spills around it can go. */
+  readonly fastcallSpills: Uint8Array;
   /** Memory of callFacts(). */
   readonly callFacts = new Map<number, CallFacts | undefined>();
   /** Stored states by hash of instruction and call site; newest last. */
@@ -234,7 +241,6 @@ export class VerifierEnv {
     this.insns = input.insns;
     this.R = new StateMem(wasm);
     this.log = log;
-    this.facts = new ProgFacts(input);
     this.subprogOf = new Int32Array(n);
     this.allowPtrLeaks = input.caps.perfmon;
     this.allowUninitStack = input.caps.perfmon;
@@ -249,6 +255,7 @@ export class VerifierEnv {
     this.ptrType = new Int32Array(n);
     this.callMap = new Int32Array(n);
     this.insnFlags = new Uint8Array(n);
+    this.fastcallSpills = new Uint8Array(n);
     this.scc = new Int32Array(n);
     this.liveRegs = new Uint16Array(n);
     this.aluState = new Uint8Array(n);
@@ -262,6 +269,11 @@ export class VerifierEnv {
   /** Is bit `flag` of insnFlags set? */
   has(insnIdx: number, flag: number): boolean {
     return (this.insnFlags[insnIdx] & flag) !== 0;
+  }
+
+  /** A barrier must follow the store. */
+  markNospecResult(insnIdx: number): void {
+    this.insnFlags[insnIdx] |= NOSPEC_RESULT;
   }
 
   // What the next print shows.

@@ -8,22 +8,24 @@
 import { EACCES, EINVAL } from "../abi/errno.ts";
 import { PTR_MAYBE_NULL } from "../helpers/types.ts";
 import { pushStack } from "./branch.ts";
+import { hasField } from "./btf_record.ts";
 import { findPrevEntry, widenImpreciseScalars } from "./converge.ts";
 import type { VerifierEnv } from "./env.ts";
 import { BPF_ADD_CONST } from "./layout.ts";
 import { regRecord } from "./locks.ts";
-import { hasField } from "./btf_record.ts";
 import {
+  addLinked,
   INSN_F_DST_REG_STACK,
   INSN_F_SRC_REG_STACK,
   type LinkedRegs,
   MAX_LINKED,
-  addLinked,
   markChainPrecision,
   pushJmpHistory,
 } from "./precision.ts";
 import { logOn, printInsnState } from "./print_state.ts";
+import { releaseReferenceNoMark } from "./refs.ts";
 import {
+  baseType,
   PTR_TO_BTF_ID,
   PTR_TO_PACKET,
   PTR_TO_PACKET_END,
@@ -31,11 +33,9 @@ import {
   PTR_TO_STACK,
   SCALAR_VALUE,
   STACK_SPILL,
-  baseType,
   typeMayBeNull,
 } from "./reg_type.ts";
 import {
-  SRC_OP,
   boundsSanityCheck,
   checkRegArg,
   clearScalarId,
@@ -44,8 +44,8 @@ import {
   markPtrNotNull,
   markRegConst,
   regNotNull,
+  SRC_OP,
 } from "./regs.ts";
-import { releaseReferenceNoMark } from "./refs.ts";
 import { sanitizeSpeculativePath } from "./sanitize.ts";
 import type { Reg, VState } from "./state.ts";
 

@@ -18,7 +18,7 @@
  *    iter slot                     u0 BTF index, u1 type id, u2 state, u3 depth
  *    irq flag slot                 u0 class
  *
- * Stack slot, 120 bytes: a register record (what was spilled), then 8 slot-type bytes (byte 7 is the highest address,
+ * Stack slot, 120 bytes: a register record (what was spilled), then 8 slot-type bytes (byte 7 is the lowest address,
  * as in slot_type[]). Slot i covers fp-8*(i+1) .. fp-8*i-1.
  *
  * Frame: header of 64 bytes, 11 registers, then `capacity` stack slots.

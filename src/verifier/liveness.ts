@@ -124,6 +124,7 @@ interface Instance {
 export class StackLiveness {
   private readonly instances = new Map<string, Instance>();
   private cur: Instance | undefined = undefined;
+  private pinned: Instance | undefined = undefined;
   private readonly accLo = new Int32Array(MAX_CALL_FRAMES);
   private readonly accHi = new Int32Array(MAX_CALL_FRAMES);
   private accDirty = false;
@@ -229,10 +230,15 @@ export class StackLiveness {
     m.mayRead[at + 1] = nhi;
   }
 
-  /** Ends the collection begun by resetWriteMarks(). */
-  commitWriteMarks(env: VerifierEnv): void {
+  /** The instruction about to run belongs to this chain, even if it calls or returns. */
+  pinInstance(env: VerifierEnv): void {
     this.cur ??= this.lookup(env, env.cur, env.cur.curframe);
-    this.commitIn(this.cur);
+    this.pinned = this.cur;
+  }
+
+  /** Ends the collection begun by resetWriteMarks(). */
+  commitWriteMarks(): void {
+    if (this.pinned) this.commitIn(this.pinned);
   }
 
   private commitIn(inst: Instance): void {

@@ -33,7 +33,10 @@ import { tnumStr } from "./print_state.ts";
 import {
   BPF_READ,
   BPF_WRITE,
+  baseType,
   CONST_PTR_TO_MAP,
+  isPktPointer,
+  isSkPointer,
   PTR_TO_ARENA,
   PTR_TO_BTF_ID,
   PTR_TO_BUF,
@@ -45,21 +48,25 @@ import {
   PTR_TO_PACKET,
   PTR_TO_PACKET_END,
   PTR_TO_PACKET_META,
-  PTR_TO_SOCKET,
   PTR_TO_SOCK_COMMON,
+  PTR_TO_SOCKET,
   PTR_TO_STACK,
   PTR_TO_TCP_SOCK,
   PTR_TO_TP_BUFFER,
   PTR_TO_XDP_SOCK,
-  SCALAR_VALUE,
-  baseType,
-  isPktPointer,
-  isSkPointer,
   regTypeStr,
+  SCALAR_VALUE,
   typeMayBeNull,
 } from "./reg_type.ts";
 import { isPointerValue, markPtrNotNull, markRegKnownZero, markRegUnknown, narrowS32 } from "./regs.ts";
-import { ACCESS_DIRECT, ACCESS_HELPER, checkStackBounds, checkStackRangeInitialized, checkStackRead, checkStackWrite } from "./stack.ts";
+import {
+  ACCESS_DIRECT,
+  ACCESS_HELPER,
+  checkStackBounds,
+  checkStackRangeInitialized,
+  checkStackRead,
+  checkStackWrite,
+} from "./stack.ts";
 import type { Reg } from "./state.ts";
 
 export { ACCESS_DIRECT, ACCESS_HELPER };
@@ -83,7 +90,14 @@ export function sizeBytes(bpfSize: number): number {
 const S64_MIN = -(2 ** 63);
 
 /** One end of the possible range. __check_mem_access(). */
-function inRegion(env: VerifierEnv, regno: number, off: number, size: number, memSize: number, zeroOk: boolean): boolean {
+function inRegion(
+  env: VerifierEnv,
+  regno: number,
+  off: number,
+  size: number,
+  memSize: number,
+  zeroOk: boolean,
+): boolean {
   const sizeOk = size > 0 || (size === 0 && zeroOk);
   if (off >= 0 && sizeOk && off + size <= memSize) return true;
   const R = env.R;
@@ -100,7 +114,9 @@ function inRegion(env: VerifierEnv, regno: number, off: number, size: number, me
     case PTR_TO_PACKET:
     case PTR_TO_PACKET_META:
     case PTR_TO_PACKET_END:
-      env.verbose(`invalid access to packet, off=${o} size=${size}, R${regno}(id=${R.id(reg)},off=${o},r=${memSize})\n`);
+      env.verbose(
+        `invalid access to packet, off=${o} size=${size}, R${regno}(id=${R.id(reg)},off=${o},r=${memSize})\n`,
+      );
       break;
     default:
       env.verbose(`invalid access to memory, mem_size=${memSize >>> 0} off=${o} size=${size}\n`);
@@ -270,7 +286,14 @@ function unknownOnRead(env: VerifierEnv, t: number, valueRegno: number): void {
 }
 
 /** A value loaded from a frozen read-only map is a constant. bpf_map_direct_read(). */
-function directRead(env: VerifierEnv, regno: number, off: number, size: number, valueRegno: number, isLdsx: boolean): boolean {
+function directRead(
+  env: VerifierEnv,
+  regno: number,
+  off: number,
+  size: number,
+  valueRegno: number,
+  isLdsx: boolean,
+): boolean {
   const R = env.R;
   const reg = env.reg(regno);
   const map = env.mapOf(reg);

@@ -4,8 +4,8 @@
  */
 import type { Btf } from "../btf/btf.ts";
 import type { Insns } from "../isa/insns.ts";
-import type { VerifierStats } from "./error.ts";
 import type { BtfRecord } from "./btf_record.ts";
+import type { VerifierStats } from "./error.ts";
 import type { PlatformTables } from "./tables.ts";
 
 /** A map as the verifier sees it. Identity is object identity. */

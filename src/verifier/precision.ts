@@ -150,7 +150,8 @@ function bug(env: VerifierEnv, text: string): never {
 function syncLinked(bt: Backtrack, hist: Int32Array, at: number): void {
   const count = (hist[at + H_FLAGS] >>> F_LINKED_SHIFT) & 15;
   if (count === 0) return;
-  const entry = (i: number) => (i < 3 ? hist[at + H_LINK0] >>> (10 * i) : hist[at + H_LINK1] >>> (10 * (i - 3))) & 0x3ff;
+  const entry = (i: number) =>
+    (i < 3 ? hist[at + H_LINK0] >>> (10 * i) : hist[at + H_LINK1] >>> (10 * (i - 3))) & 0x3ff;
   let wanted = false;
   for (let i = 0; i < count && !wanted; i++) {
     const e = entry(i);
@@ -350,7 +351,9 @@ function walkBack(env: VerifierEnv, start: VState, changed?: Changed): void {
     let history = st.histLen;
     const hist = st.hist;
     if (trace) {
-      env.verbose(`mark_precise: frame${bt.frame}: last_idx ${lastIdx} first_idx ${firstIdx} subseq_idx ${subseqIdx} \n`);
+      env.verbose(
+        `mark_precise: frame${bt.frame}: last_idx ${lastIdx} first_idx ${firstIdx} subseq_idx ${subseqIdx} \n`,
+      );
     }
     if (lastIdx < 0) {
       // The first instruction of a function that is verified on its own: r1..r5 are its arguments.
@@ -505,4 +508,12 @@ export function propagatePrecision(env: VerifierEnv, old: VState, cur: VState, c
 /** All scalars of one state; for loops whose marks do not settle. */
 export function forceScalarsPrecise(env: VerifierEnv, state: VState): void {
   markAllScalarsPrecise(env, state);
+}
+
+/** The value spilled in a slot of a frame matters: bt_set_frame_slot() and walk. */
+export function markSlotPrecise(env: VerifierEnv, frameno: number, spi: number): void {
+  if (!env.bpfCapable) return;
+  env.bt.init(env.cur.curframe);
+  env.bt.setSlot(frameno, spi);
+  walkBack(env, env.cur);
 }

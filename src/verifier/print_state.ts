@@ -16,10 +16,12 @@ import {
   R_UMIN,
   R_VALUE,
 } from "./layout.ts";
-import { BPF_LOG_LEVEL, alignment } from "./log.ts";
+import { alignment, BPF_LOG_LEVEL } from "./log.ts";
 import {
+  baseType,
   CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,
+  isPktPointer,
   NOT_INIT,
   PTR_TO_ARENA,
   PTR_TO_BTF_ID,
@@ -27,15 +29,13 @@ import {
   PTR_TO_MAP_VALUE,
   PTR_TO_MEM,
   PTR_TO_STACK,
+  regTypeStr,
   SCALAR_VALUE,
   STACK_DYNPTR,
   STACK_INVALID,
   STACK_IRQ_FLAG,
   STACK_ITER,
   STACK_SPILL,
-  baseType,
-  isPktPointer,
-  regTypeStr,
 } from "./reg_type.ts";
 import type { Frame, Reg, VState } from "./state.ts";
 
@@ -101,7 +101,10 @@ export function dynptrTypeStr(type: number): string {
 
 export function iterTypeStr(env: VerifierEnv, reg: Reg): string {
   if (!env.R.btfIdx(reg) || !env.R.btfId(reg)) return "<invalid>";
-  return env.btfOf(reg).nameOf(env.R.btfId(reg)).replace(/^bpf_iter_/, "");
+  return env
+    .btfOf(reg)
+    .nameOf(env.R.btfId(reg))
+    .replace(/^bpf_iter_/, "");
 }
 
 export function iterStateStr(state: number): string {
@@ -206,7 +209,10 @@ export function printState(env: VerifierEnv, state: VState, frameno: number, all
     spi += slot.skip;
   }
   if (state.refs.length && state.refs[0].id) {
-    out += ` refs=${state.refs.map((r) => r.id).filter((id) => id).join(",")}`;
+    out += ` refs=${state.refs
+      .map((r) => r.id)
+      .filter((id) => id)
+      .join(",")}`;
   }
   if (R.get(frame, F_IN_CALLBACK)) out += " cb";
   if (R.get(frame, F_IN_ASYNC_CALLBACK)) out += " async_cb";

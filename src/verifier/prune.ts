@@ -131,8 +131,7 @@ function compareOpen(env: VerifierEnv, old: VState, insnIdx: number): Verdict {
   const frame = old.frame;
   // Another entry into the same async callback is no loop.
   const otherEntry =
-    R.get(frame, F_IN_ASYNC_CALLBACK) &&
-    R.get(frame, F_ASYNC_ENTRY_CNT) !== R.get(cur.frame, F_ASYNC_ENTRY_CNT);
+    R.get(frame, F_IN_ASYNC_CALLBACK) && R.get(frame, F_ASYNC_ENTRY_CNT) !== R.get(cur.frame, F_ASYNC_ENTRY_CNT);
   if (otherEntry) return "miss";
   if (callFacts(env, insnIdx)?.iterNext) {
     return statesEqual(env, old, cur, RANGE_WITHIN) && iterActive(env) ? "loop" : "miss";

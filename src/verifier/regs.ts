@@ -36,22 +36,22 @@ import {
   R_UMIN,
 } from "./layout.ts";
 import {
+  baseType,
   CONST_PTR_TO_MAP,
+  isPktPointer,
   NOT_INIT,
   PTR_TO_BTF_ID,
   PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
   PTR_TO_MEM,
   PTR_TO_PACKET_END,
-  PTR_TO_SOCKET,
   PTR_TO_SOCK_COMMON,
+  PTR_TO_SOCKET,
   PTR_TO_STACK,
   PTR_TO_TCP_SOCK,
   PTR_TO_XDP_SOCK,
   SCALAR_VALUE,
   STACK_SPILL,
-  baseType,
-  isPktPointer,
 } from "./reg_type.ts";
 import type { Frame, Reg, VState } from "./state.ts";
 
@@ -115,7 +115,12 @@ function hex(v: bigint): string {
   return `0x${BigInt.asUintN(64, v).toString(16)}`;
 }
 
-const VIOLATIONS = ["", "range bounds violation", "const tnum out of sync with range bounds", "const subreg tnum out of sync with range bounds"];
+const VIOLATIONS = [
+  "",
+  "range bounds violation",
+  "const tnum out of sync with range bounds",
+  "const subreg tnum out of sync with range bounds",
+];
 
 /** Contradicting ranges come from dead branches; they are forgotten. reg_bounds_sanity_check(). */
 export function boundsSanityCheck(env: VerifierEnv, reg: Reg, ctx: string): void {
@@ -255,7 +260,6 @@ export function markRegInvalid(env: VerifierEnv, reg: Reg): void {
   if (env.allowPtrLeaks) markRegUnknown(env, reg);
   else markRegNotInit(env, reg);
 }
-
 
 /** Maps whose lookup gives no value but a socket. */
 const LOOKUP_TYPES: Readonly<Record<number, number>> = {

@@ -156,4 +156,3 @@ export function sanitizeCheckBounds(env: VerifierEnv, regno: number, reg: Reg): 
     }
   }
 }
-

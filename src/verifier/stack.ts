@@ -16,6 +16,7 @@ import { tnumStr } from "./print_state.ts";
 import {
   BPF_READ,
   BPF_WRITE,
+  baseType,
   CONST_PTR_TO_DYNPTR,
   NOT_INIT,
   PTR_TO_STACK,
@@ -28,15 +29,8 @@ import {
   STACK_MISC,
   STACK_SPILL,
   STACK_ZERO,
-  baseType,
 } from "./reg_type.ts";
-import {
-  assignScalarIdBeforeMov,
-  clearScalarId,
-  markRegConst,
-  markRegConstZero,
-  markRegUnknown,
-} from "./regs.ts";
+import { assignScalarIdBeforeMov, clearScalarId, markRegConst, markRegConstZero, markRegUnknown } from "./regs.ts";
 import type { Frame, Reg } from "./state.ts";
 
 export const ACCESS_DIRECT = 1;
@@ -183,7 +177,14 @@ function isStMem(env: VerifierEnv, insnIdx: number): boolean {
   return (env.insns.code[insnIdx] & 0xe7) === 0x62;
 }
 
-function writeFixed(env: VerifierEnv, frame: Frame, off: number, size: number, valueRegno: number, insnIdx: number): void {
+function writeFixed(
+  env: VerifierEnv,
+  frame: Frame,
+  off: number,
+  size: number,
+  valueRegno: number,
+  insnIdx: number,
+): void {
   const R = env.R;
   const spi = spiOf(off);
   const frameno = R.frameno(frame);
@@ -235,7 +236,14 @@ function writeFixed(env: VerifierEnv, frame: Frame, off: number, size: number, v
 }
 
 /** Spilled pointers, and slots that held something else, need a barrier after the store (Spectre v4). */
-function markStackSpillBarrier(env: VerifierEnv, frame: Frame, off: number, size: number, reg: Reg, insnIdx: number): void {
+function markStackSpillBarrier(
+  env: VerifierEnv,
+  frame: Frame,
+  off: number,
+  size: number,
+  reg: Reg,
+  insnIdx: number,
+): void {
   let sanitize = reg !== 0 && isSpillable(env.R.type(reg));
   for (let i = 0; i < size && !sanitize; i++) {
     const t = env.R.slotType(frame, spiOf(off), byteOf(off + i));

@@ -27,7 +27,6 @@ import {
   R_SMAX,
   R_SMIN,
   R_SUBREG_DEF,
-  R_TYPE,
   R_U0,
   R_U1,
   R_U2,
