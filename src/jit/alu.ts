@@ -94,10 +94,12 @@ function emitBinary(f: FuncGen, i: number, wide: boolean): void {
       (op === BPF_AND && ((isReg ? f.isZeroExtended(src[i]) : imm[i] >= 0) || f.isZeroExtended(d))) ||
       (op === BPF_RSH && (f.isZeroExtended(d) || (!isReg && imm[i] >= 32))) ||
       ((op === BPF_OR || op === BPF_XOR) && f.isZeroExtended(d) && (isReg ? f.isZeroExtended(src[i]) : imm[i] >= 0));
+    const frameOff = op === BPF_ADD && !isReg && f.pointsToFrame(d) ? f.frameOff[d] + imm[i] : undefined;
     f.get64(d);
     pushSource(f, i, true);
     f.code.op(wideOp);
     f.set64(d, keeps);
+    if (frameOff !== undefined) f.frameOff[d] = frameOff;
     return;
   }
   f.get32(d);
@@ -120,10 +122,11 @@ function emitMov(f: FuncGen, i: number, wide: boolean): void {
     f.set32(d);
   } else if (off[i] !== 0) emitMovsx(f, d, s, off[i], wide);
   else if (wide) {
-    const func = f.funcInReg[s];
+    const [func, frameOff] = [f.funcInReg[s], f.frameOff[s]];
     f.get64(s);
     f.set64(d, f.isZeroExtended(s));
     f.funcInReg[d] = func;
+    f.frameOff[d] = frameOff;
   } else if (f.isZeroExtended(s)) {
     if (s === d) return;
     f.get64(s);

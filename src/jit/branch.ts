@@ -50,6 +50,11 @@ export function emitCondition(f: FuncGen, i: number, inverted: boolean): void {
   const op = BPF_OP(code);
   const isReg = BPF_SRC(code) === BPF_X;
   const isZero = !isReg && insns.imm[i] === 0;
+  if (wide && isZero && insns.dst[i] === 0 && f.notNull !== undefined && (op === BPF_JEQ || op === BPF_JNE)) {
+    f.code.get(f.notNull);
+    if ((op === BPF_JEQ) !== inverted) f.code.op(OP.i32_eqz);
+    return;
+  }
   if (wide) f.get64(insns.dst[i]);
   else f.get32(insns.dst[i]);
   const equal = op === BPF_JEQ ? !inverted : inverted;

@@ -40,6 +40,7 @@ function emitProgCall(f: FuncGen, target: number): void {
     f.code.i32(module.slots[target]);
     f.code.callIndirect(module.progType);
   } else f.code.call(module.funcs[target]);
+  f.stackWord = undefined;
   f.set64(0);
 }
 
@@ -69,6 +70,7 @@ function emitCallx(f: FuncGen, i: number): void {
   });
   f.fault(FAULT.callx);
   code.end();
+  f.stackWord = undefined;
   f.forget(0);
 }
 
@@ -82,6 +84,7 @@ function emitHelperCall(f: FuncGen, i: number): void {
   const inline = inlineOf(target);
   if (inline) inline.emit(f, target);
   else emitBody(f, target);
+  f.stackWord = undefined;
 }
 
 /** r0 = the helper's body of r1.. */

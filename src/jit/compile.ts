@@ -174,7 +174,7 @@ function compileSubprog(module: ModuleContext, sub: ExecSubprog): FuncGen {
 
 function emitBlock(f: FuncGen, { start, end, term }: Block): Exit {
   const { insns } = f.module.image;
-  f.startBlock();
+  f.startBlock(end);
   for (let i = start; i < end; i += slotsOf(insns, i)) {
     f.startInsn(i);
     emitInsn(f, i);

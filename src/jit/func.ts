@@ -48,6 +48,8 @@ export interface ModuleContext {
   readonly unverified: boolean;
 }
 
+const NOT_FRAME = 0x7fffffff;
+
 /** Locals that code needs for a moment. */
 export type TempName = "t64" | "u64" | "t32" | "u32";
 
@@ -62,6 +64,14 @@ export class FuncGen {
   zeroExtended = 0;
   /** Subprogram number + 1 of the function address in each register, 0 = not known. Within a block. */
   readonly funcInReg = new Uint16Array(11);
+  /** What each register points to, relative to r10; NOT_FRAME when that is not known. Within a block. */
+  readonly frameOff = new Int32Array(11).fill(NOT_FRAME);
+  /** The last 4 bytes stored in the frame, while nothing can have changed them: where, and the i32 local that has them. */
+  stackWord: { readonly off: number; readonly local: number } | undefined;
+  /** i32 local that says whether r0 is not NULL, after a lookup that was inlined. Within a block. */
+  notNull: number | undefined;
+  /** End of the block, exclusive. */
+  blockEnd = 0;
   /** By instruction: what the rotation pass found. */
   rotations: ReadonlyMap<number, Rotation> = new Map();
   /** Pairs: offset in the body, instruction index. */
@@ -101,9 +111,14 @@ export class FuncGen {
   }
 
   /** Forgets what is known of registers: a block begins. */
-  startBlock(): void {
+  startBlock(end: number): void {
     this.zeroExtended = 0;
     this.funcInReg.fill(0);
+    this.frameOff.fill(NOT_FRAME);
+    this.frameOff[FP] = 0;
+    this.stackWord = undefined;
+    this.notNull = undefined;
+    this.blockEnd = end;
   }
 
   startInsn(insn: number): void {
@@ -147,7 +162,13 @@ export class FuncGen {
     this.code.set(REG_LOCAL[reg]);
     if (zeroExtended) this.zeroExtended |= 1 << reg;
     else this.zeroExtended &= ~(1 << reg);
+    this.#overwritten(reg);
+  }
+
+  #overwritten(reg: number): void {
     this.funcInReg[reg] = 0;
+    this.frameOff[reg] = NOT_FRAME;
+    if (reg === 0) this.notNull = undefined;
   }
 
   /** Pops an i32 and zero-extends it into a register. */
@@ -159,7 +180,11 @@ export class FuncGen {
   /** Nothing is known of a register any more: code that may or may not run wrote it. */
   forget(reg: number): void {
     this.zeroExtended &= ~(1 << reg);
-    this.funcInReg[reg] = 0;
+    this.#overwritten(reg);
+  }
+
+  pointsToFrame(reg: number): boolean {
+    return this.frameOff[reg] !== NOT_FRAME;
   }
 
   isZeroExtended(reg: number): boolean {

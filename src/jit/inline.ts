@@ -33,8 +33,13 @@ export function inlineOf(target: CallTarget): Inline | undefined {
 const hasValues = (target: CallTarget): boolean => target.map?.values !== undefined;
 const isArray = (map: ConstMap): boolean => map.type === BPF_MAP_TYPE_ARRAY || map.type === BPF_MAP_TYPE_PERCPU_ARRAY;
 
+/** A lookup in an array whose elements lie where the compiler knows. */
+export function isInlineLookup(target: CallTarget): boolean {
+  return target.helper.id === BPF_FUNC_map_lookup_elem && hasValues(target) && isArray(target.map as ConstMap);
+}
+
 const INLINES: Record<number, readonly Inline[]> = {
-  [BPF_FUNC_map_lookup_elem]: [{ when: (t) => hasValues(t) && isArray(t.map as ConstMap), emit: emitArrayLookup }],
+  [BPF_FUNC_map_lookup_elem]: [{ when: isInlineLookup, emit: emitArrayLookup }],
   [BPF_FUNC_get_smp_processor_id]: [{ when: () => true, emit: emitProcessorId }],
   [BPF_FUNC_loop]: [{ when: () => true, emit: emitLoop }],
   [BPF_FUNC_tail_call]: [
@@ -57,12 +62,19 @@ function emitArrayLookup(f: FuncGen, { map }: CallTarget): void {
   const { code } = f;
   const { maxEntries, values } = map as ConstMap & Required<Pick<ConstMap, "values">>;
   const index = f.temp("t32");
-  f.get32(2);
-  code.mem(OP.i32_load);
+  const found = f.temp("found32");
+  const value = f.temp("u32");
+  const { stackWord } = f;
+  if (stackWord && f.frameOff[2] === stackWord.off) code.get(stackWord.local);
+  else {
+    f.get32(2);
+    code.mem(OP.i32_load);
+  }
   code.tee(index);
   code.i32(maxEntries);
   code.op(OP.i32_lt_u);
-  code.if("i32");
+  // two results of one branch, so that a test for NULL that follows can be seen to be the same branch
+  code.if();
   pushElement(f, index, values);
   if (values.cpuStride) {
     f.cpuField(CPU_CTX.cpu);
@@ -70,10 +82,18 @@ function emitArrayLookup(f: FuncGen, { map }: CallTarget): void {
     code.op(OP.i32_mul);
     code.op(OP.i32_add);
   }
+  code.set(value);
+  code.i32(1);
+  code.set(found);
   code.else();
   code.i32(0);
+  code.set(value);
+  code.i32(0);
+  code.set(found);
   code.end();
+  code.get(value);
   f.set32(0);
+  f.notNull = found;
 }
 
 function emitProcessorId(f: FuncGen): void {

@@ -15,6 +15,7 @@ import {
   BPF_CLASS,
   BPF_CMPXCHG,
   BPF_FETCH,
+  BPF_JMP,
   BPF_LOAD_ACQ,
   BPF_MEMSX,
   BPF_MODE,
@@ -27,8 +28,10 @@ import {
   sizeBytes,
 } from "../isa/opcodes.ts";
 import { type MemOp, OP, type PlainOp } from "../wasm/opcodes.ts";
+import { slotsOf } from "./cfg.ts";
 import { FAULT } from "./faults.ts";
 import type { FuncGen } from "./func.ts";
+import { isInlineLookup } from "./inline.ts";
 
 const LOAD: Record<number, MemOp> = { 1: OP.i64_load8_u, 2: OP.i64_load16_u, 4: OP.i64_load32_u, 8: OP.i64_load };
 const LOAD_SX: Record<number, MemOp> = { 1: OP.i64_load8_s, 2: OP.i64_load16_s, 4: OP.i64_load32_s };
@@ -127,10 +130,42 @@ function emitProbe(f: FuncGen, reg: number, off: number, size: number, op: MemOp
 /** Classes ST and STX, mode MEM. */
 export function emitStore(f: FuncGen, i: number): void {
   const { insns } = f.module.image;
+  const size = sizeBytes(insns.code[i]);
+  const isConst = BPF_CLASS(insns.code[i]) === BPF_ST;
+  noteStore(f, i, size, isConst);
   const offset = pushAddress(f, insns.dst[i], insns.off[i]);
-  if (BPF_CLASS(insns.code[i]) === BPF_ST) f.code.i64(insns.imm[i]);
+  if (isConst) f.code.i64(insns.imm[i]);
   else f.get64(insns.src[i]);
-  f.code.mem(STORE[sizeBytes(insns.code[i])], offset);
+  f.code.mem(STORE[size], offset);
+}
+
+/**
+ * Keeps a word that goes to the frame, in case it is the key of a lookup further on in the block: reading it back would
+ * wait for the store.
+ */
+function noteStore(f: FuncGen, i: number, size: number, isConst: boolean): void {
+  const { insns } = f.module.image;
+  const base = insns.dst[i];
+  const at = f.frameOff[base] + insns.off[i];
+  const known = f.stackWord;
+  if (!f.pointsToFrame(base) || (known && at < known.off + 4 && known.off < at + size)) f.stackWord = undefined;
+  if (!f.pointsToFrame(base) || size !== 4 || !looksUpArray(f, i + 1)) return;
+  const local = f.temp("word32");
+  if (isConst) f.code.i32(insns.imm[i]);
+  else f.get32(insns.src[i]);
+  f.code.set(local);
+  f.stackWord = { off: at, local };
+}
+
+/** Whether the next call in the block is a lookup that inline.ts writes out. */
+function looksUpArray(f: FuncGen, from: number): boolean {
+  const { calls, insns } = f.module.image;
+  for (let i = from; i < f.blockEnd; i += slotsOf(insns, i)) {
+    if (BPF_CLASS(insns.code[i]) !== BPF_JMP) continue;
+    const target = calls.get(i);
+    return target !== undefined && isInlineLookup(target);
+  }
+  return false;
 }
 
 /** Class STX, mode ATOMIC. While no other CPU sees the memory, plain accesses do: they are 20 times faster. */
@@ -138,6 +173,7 @@ export function emitAtomic(f: FuncGen, i: number): void {
   const { code, dst, src, off, imm } = f.module.image.insns;
   const size = sizeBytes(code[i]);
   const { shared } = f.module;
+  f.stackWord = undefined;
   if (imm[i] === BPF_LOAD_ACQ) {
     f.code.mem((shared ? ATOMIC_LOAD : LOAD)[size], pushAddress(f, src[i], off[i]));
     f.set64(dst[i], size < 8);

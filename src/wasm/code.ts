@@ -15,6 +15,10 @@ export class Code {
   /** Types of the locals after the parameters. */
   readonly #locals: ValType[] = [];
   #depth = 0;
+  /** The last local.set: which local, where its opcode is, where it ends. */
+  #setLocal = -1;
+  #setAt = 0;
+  #setEnd = -1;
 
   constructor(params: number) {
     this.#params = params;
@@ -43,14 +47,23 @@ export class Code {
     } else this.#buf.u8(op);
   }
 
+  /** Right after a set of the same local this makes it a tee instead. */
   get(local: number): void {
+    if (local === this.#setLocal && this.#buf.length === this.#setEnd) {
+      this.#buf.patch(this.#setAt, OP.local_tee);
+      this.#setEnd = -1;
+      return;
+    }
     this.#buf.u8(OP.local_get);
     this.#buf.u32(local);
   }
 
   set(local: number): void {
+    this.#setLocal = local;
+    this.#setAt = this.#buf.length;
     this.#buf.u8(OP.local_set);
     this.#buf.u32(local);
+    this.#setEnd = this.#buf.length;
   }
 
   tee(local: number): void {

@@ -79,13 +79,9 @@ export class LebBuffer {
     this.bytes(utf8);
   }
 
-  /** Forgets everything after the first `length` bytes. */
-  truncate(length: number): void {
-    this.#len = length;
-  }
-
-  at(index: number): number {
-    return this.#bytes[index];
+  /** Overwrites one byte that was written before. */
+  patch(index: number, byte: number): void {
+    this.#bytes[index] = byte;
   }
 
   /** What was written so far, not a copy: valid until the next write. */
