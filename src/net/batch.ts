@@ -282,6 +282,7 @@ export class Batch {
       untag: true,
       l2: this.#l2,
       headroom: HEADROOM,
+      wireLen: true,
     });
     try {
       let verdict = 0xffffffff;

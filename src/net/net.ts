@@ -265,6 +265,7 @@ export class Net implements NetService {
       untag: true,
       l2: true,
       headroom: HEADROOM,
+      wireLen: true,
       mtu: device.mtu,
     });
     const restore = saveRedirect(memory);

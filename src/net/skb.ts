@@ -27,6 +27,8 @@ export interface SkbOptions {
   /** Programs see the Ethernet header; else the packet begins at the network header. */
   readonly l2: boolean;
   readonly headroom?: number;
+  /** Give the packet a wire_len, as a qdisc does. */
+  readonly wireLen?: boolean;
   readonly mtu?: number;
 }
 
@@ -56,7 +58,7 @@ export class Skb {
     this.set("mtu", options.mtu ?? 0);
     memory.exports<SkbExports>().skb_eth_type(this.addr, macNumber(options.mac), options.untag ? 1 : 0);
     if (!options.l2) this.pull(ETH_HLEN);
-    this.set("wireLen", this.get("len"));
+    this.set("wireLen", options.wireLen ? this.get("len") : 0);
   }
 
   get(field: keyof typeof SKB): number {

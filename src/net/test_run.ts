@@ -298,7 +298,7 @@ function takeSkbCtx(prog: Prog, ctx: Uint8Array, skb: Skb): void {
     refuse(prog, `wire_len ${wireLen}`, { wireLen });
   if (u32At(ctx, SKB.gsoSegs) > GSO_MAX_SEGS) refuse(prog, `gso_segs ${u32At(ctx, SKB.gsoSegs)}`);
   for (const [off, size] of SKB_CTX_IN) skb.memory.writeBytes(skb.addr + off, ctx.subarray(off, off + size));
-  if (wireLen) skb.set("wireLen", wireLen);
+  skb.set("wireLen", wireLen || skb.get("len"));
 }
 
 // --- flow dissector
