@@ -112,7 +112,8 @@ function show(value: unknown): string {
 /** A compiled type. Offsets are bytes in the view's buffer; callers have checked that size bytes are there. */
 interface Node {
   readonly size: number;
-  /** For errors: "an integer from 0 to 255". */
+  /** How many leaves a read makes; 1 if not given. */
+  readonly leaves?: number;
   read(view: DataView, at: number): unknown;
   write(view: DataView, at: number, value: unknown): void;
 }
@@ -376,6 +377,7 @@ function recordNode(size: number, fields: readonly Field[], what: string): Node 
   const byName = new Map(fields.map((f) => [f.name, f]));
   return {
     size,
+    leaves: fields.reduce((sum, f) => sum + (f.node.leaves ?? 1), 0),
     read: (view, at) => {
       const out: Record<string, unknown> = {};
       for (const f of fields) out[f.name] = f.node.read(view, at + f.at);
@@ -410,6 +412,7 @@ function names(fields: readonly Field[]): string {
 function arrayNode(elem: Node, nelems: number): Node {
   return {
     size: elem.size * nelems,
+    leaves: (elem.leaves ?? 1) * nelems,
     read: (view, at) => {
       const out: unknown[] = new Array(nelems);
       for (let i = 0; i < nelems; i++) out[i] = elem.read(view, at + i * elem.size);
@@ -484,6 +487,7 @@ class Compiler {
 
   node(id: number, depth: number): Node {
     const btf = this.#btf;
+    if (depth > MAX_DEPTH) this.#fail(id, `nests deeper than ${MAX_DEPTH}`);
     const declared = btf.skipModifiers(id);
     const resolved = btf.resolve(btf.kind(declared) === BTF_KIND_VAR ? btf.ref(declared) : declared);
     const isBe32 = btf.kind(declared) === BTF_KIND_TYPEDEF && btf.nameOf(declared) === "__be32";
@@ -511,14 +515,17 @@ class Compiler {
       case BTF_KIND_UNION: {
         let node = this.#nodes.get(resolved);
         if (!node) {
-          if (depth > MAX_DEPTH) this.#fail(resolved, `nests deeper than ${MAX_DEPTH}`);
           node = this.#composite(resolved, depth);
           this.#nodes.set(resolved, node);
         }
         return node;
       }
       case BTF_KIND_DATASEC: {
-        const fields = type.vars.map((v) => ({ name: btf.nameOf(v.type), at: v.offset, node: this.node(v.type, 1) }));
+        const fields = type.vars.map((v) => ({
+          name: btf.nameOf(v.type),
+          at: v.offset,
+          node: this.node(v.type, depth + 1),
+        }));
         for (const f of fields) if (f.at + f.node.size > type.size) this.#fail(resolved, `'${f.name}' lies outside`);
         return recordNode(type.size, fields, `section ${type.name}`);
       }
@@ -586,6 +593,8 @@ class Compiler {
       if (f.at + f.node.size > size) this.#fail(id, `member '${f.name}' lies outside its ${size} bytes`);
     }
     const record = recordNode(size, fields, what);
+    // Members may share bytes, but not in broken BTF's numbers, where structs hold each other many times over.
+    if (record.leaves! > 10_000 + 16 * size) this.#fail(id, "has too many members");
     if (size === 16 && name === "in6_addr") {
       const node = orText(record, "an IPv6 address", parseIpv6);
       return this.#options.addresses ? { ...node, read: (v, at) => formatIpv6(bytesOf(v, at, 16)) } : node;

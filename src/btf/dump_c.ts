@@ -103,8 +103,11 @@ const NEW = 0;
 const BUSY = 1;
 const DONE = 2;
 
-/** Steps that a dump may take; a kernel's takes 2 million. */
-const BUDGET = 50_000_000;
+/** Steps that a dump may take, and characters that one type may need; a kernel's takes 2 million and 30 thousand. */
+const MAX_STEPS = 20_000_000;
+const MAX_TEXT = 16 << 20;
+/** Each 8 bytes of a hole are a line, and only broken BTF has holes larger than 64 KiB. */
+const MAX_HOLE_BITS = 8 << 16;
 const MAX_DEPTH = 1000;
 
 const PADS = [
@@ -163,7 +166,7 @@ export class CDumper {
   }
 
   #step(depth: number): void {
-    if (++this.#steps > BUDGET || depth > MAX_DEPTH) {
+    if (++this.#steps > MAX_STEPS || depth > MAX_DEPTH || this.#out.length > MAX_TEXT) {
       throw new BpfError(E2BIG, `BTF nests ${depth} levels deep or fans out without end: it makes no C`, { depth });
     }
   }
@@ -452,7 +455,9 @@ export class CDumper {
       if (needed) pad(type, inBitfield ? aligned - at : 0);
       at = aligned;
     }
-    // A broken struct of 4 GiB without members would make a million lines of padding.
+    if (next - at > MAX_HOLE_BITS) {
+      throw new BpfError(E2BIG, `BTF struct with a hole of ${(next - at) / 8} bytes: it makes no C`, { at, next });
+    }
     for (; next - at >= width; at += width) pad(type, width);
     if (at < next) pad(PADS.findLast(([, bits]) => bits >= next - at)![0], next - at);
   }

@@ -49,14 +49,14 @@ export function valueNode(btf: Btf, typeId: number, bytes: Uint8Array, options: 
 }
 
 const MAX_DEPTH = 64;
-/** Nodes that broken BTF (structs that contain themselves at size 0) could make without end. */
-const MAX_NODES = 5_000_000;
 
 class Formatter {
   readonly #btf: Btf;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #plain: boolean;
+  /** Members may share bytes, but in broken BTF (structs that hold each other many times over) without end. */
+  readonly #maxNodes: number;
   #nodes = 0;
 
   constructor(btf: Btf, bytes: Uint8Array, plain: boolean) {
@@ -64,6 +64,7 @@ class Formatter {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#plain = plain;
+    this.#maxNodes = 10_000 + 16 * bytes.length;
   }
 
   node(id: number, bit: number, depth: number): JsonNode {
@@ -107,7 +108,7 @@ class Formatter {
           members: type.members.map((m) => {
             const start = 8 * at + m.bitOffset;
             const value = m.bitfieldSize ? this.#bitfield(start, m.bitfieldSize) : this.node(m.type, start, depth + 1);
-            return [m.name || "(anon)", value] as const;
+            return [m.name, value] as const;
           }),
         };
       case BTF_KIND_VAR:
@@ -122,7 +123,7 @@ class Formatter {
   }
 
   #check(id: number, at: number, size: number, depth: number): void {
-    if (at + size > this.#bytes.length || depth > MAX_DEPTH || ++this.#nodes > MAX_NODES) {
+    if (at + size > this.#bytes.length || depth > MAX_DEPTH || ++this.#nodes > this.#maxNodes) {
       const where = `${size} bytes at ${at} of ${this.#bytes.length}`;
       throw new BpfError(EINVAL, `BTF type ${id} ('${this.#btf.nameOf(id)}'): lies outside its struct (${where})`, {
         id,
