@@ -245,8 +245,8 @@ function logInsn(env: VerifierEnv, printAll: boolean): boolean {
     env.verboseLine(env.insnIdx, "; ");
     const start = log.pos;
     env.verbose(`${env.insnIdx}: ${insnText(env, env.insnIdx)}`);
-    log.prevInsnPrintPos = log.pos - start;
     env.verbose("\n");
+    log.prevInsnPrintPos = log.pos - start;
     log.prevLogPos = log.pos;
   }
   return all;
@@ -278,7 +278,9 @@ function verified(env: VerifierEnv, engineDepths: readonly number[], stats: Veri
   const { input, insns } = env;
   const callMaps = new Map<number, VerifierMap>();
   for (let i = 0; i < insns.length; i++) {
-    if (env.callMap[i] > 0) callMaps.set(i, env.mapAt(env.callMap[i]));
+    const map = env.callMap[i] > 0 ? env.mapAt(env.callMap[i]) : undefined;
+    // a map found in a map of maps is only like its template
+    if (map && env.usedMaps.includes(map)) callMaps.set(i, map);
     if (needsProbe(env.ptrType[i]) && (insns.code[i] & 7) === 1) env.probeMem[i] = 1;
   }
   const kfuncRefs = new Map<number, { name: string; btfId: number }>();
