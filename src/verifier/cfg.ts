@@ -261,7 +261,8 @@ export function computeScc(env: VerifierEnv): void {
         dfsSize--;
         continue;
       }
-      let assign = stack[stackSize - 1] !== w;
+      // A call that calls back runs again after the callback.
+      let assign = stack[stackSize - 1] !== w || env.has(w, CALLS_CALLBACK);
       for (let j = 0; j < k; j++) if (succ[j] === w) assign = true;
       let t: number;
       do {

@@ -173,7 +173,7 @@ export function checkMapAccess(
 ): void {
   const map = env.mapOf(env.reg(regno));
   checkMemRegionAccess(env, regno, off, size, map.valueSize, zeroSizeAllowed);
-  checkMapRecordAccess(env, regno, map, off, size, src === ACCESS_DIRECT, !env.R.isConst(env.reg(regno)));
+  checkMapRecordAccess(env, regno, map, off, size, src === ACCESS_HELPER);
 }
 
 function checkMapAccessType(env: VerifierEnv, regno: number, off: number, size: number, t: number): void {

@@ -32,10 +32,14 @@ function callchainKey(env: VerifierEnv, st: VState): string | undefined {
   for (let f = 0; f <= st.curframe; f++) {
     const insnIdx = frameInsnIdx(env, st, f);
     const scc = env.scc[insnIdx];
-    if (scc) return `${key}(${scc})`;
+    if (scc) return `(${key}${scc})`;
     if (f < st.curframe) key += `${insnIdx},`;
   }
   return undefined;
+}
+
+function trace(env: VerifierEnv, what: string, key: string): void {
+  if (env.log.level & BPF_LOG_LEVEL2) env.verbose(`SCC ${what} ${key}\n`);
 }
 
 /** A state was stored: does it enter a loop? */
@@ -47,7 +51,9 @@ export function maybeEnterScc(env: VerifierEnv, st: VState): void {
     visit = { entry: undefined, backedges: [] };
     env.sccVisits.set(key, visit);
   }
-  visit.entry ??= st;
+  if (visit.entry) return;
+  visit.entry = st;
+  trace(env, "enter", key);
 }
 
 /** May the state's loop still give it precision marks? */
@@ -63,7 +69,7 @@ export function addSccBackedge(env: VerifierEnv, old: VState, state: VState): vo
   const key = callchainKey(env, old);
   const visit = key === undefined ? undefined : env.sccVisits.get(key);
   if (!visit) throw new Error("back-edge outside of a loop");
-  if (env.log.level & BPF_LOG_LEVEL2) env.verbose(`SCC backedge ${key!.replace(/,\(/, ",(")}\n`);
+  trace(env, "backedge", key!);
   visit.backedges.unshift(state);
   old.backedgeRefs++;
   env.numBackedges++;
@@ -76,6 +82,7 @@ export function maybeExitScc(env: VerifierEnv, st: VState): void {
   if (key === undefined) return;
   const visit = env.sccVisits.get(key);
   if (!visit || visit.entry !== st) return;
+  trace(env, "exit", key);
   settle(env, visit);
   visit.entry = undefined;
 }
