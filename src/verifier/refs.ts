@@ -7,7 +7,7 @@
 import { EINVAL } from "../abi/errno.ts";
 import { MEM_ALLOC, MEM_RCU, NON_OWN_REF } from "../helpers/types.ts";
 import type { VerifierEnv } from "./env.ts";
-import { F_FRAMENO, F_IN_CALLBACK } from "./layout.ts";
+import { F_FRAMENO } from "./layout.ts";
 import { forEachReg, markRegInvalid } from "./regs.ts";
 import { REF_TYPE_IRQ, REF_TYPE_LOCK_MASK, REF_TYPE_PTR, type Ref, type VState } from "./state.ts";
 
@@ -117,10 +117,10 @@ export function releaseIrq(env: VerifierEnv, id: number): { readonly expectedIns
   return undefined;
 }
 
-/** Writes a line per reference that would be lost; a callee of a static call may leave its references to the caller. */
+/** Writes a line per reference that would be lost; functions that were called leave theirs to the caller. */
 function hasReferenceLeak(env: VerifierEnv, exceptionExit: boolean): boolean {
   const frame = env.cur.frame;
-  if (!exceptionExit && env.R.get(frame, F_FRAMENO) && !env.R.get(frame, F_IN_CALLBACK)) return false;
+  if (!exceptionExit && env.R.get(frame, F_FRAMENO)) return false;
   let lingering = false;
   for (const ref of env.cur.refs) {
     if (ref.type !== REF_TYPE_PTR) continue;
