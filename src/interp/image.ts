@@ -62,6 +62,8 @@ export interface Runnable {
   run(ctx: number): number;
   /** Runs a function that the program handed to a helper (BPF_PSEUDO_FUNC), on the stack below CPU_CTX.framePtr; r0's low half. */
   callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number;
+  /** The RunFault for what a call of `entry` through the table threw, the program's instruction in it when it was there. */
+  faultOf?(error: unknown): unknown;
   /** Frees table slots and memory. */
   dispose(): void;
 }

@@ -205,7 +205,7 @@ export class Batch {
       this.#kernel.running(() => (this.#engine === "jit" ? this.#runJit(n) : this.#runInterp(n)));
     } catch (error) {
       ran = this.#kernel.memory.readU32(this.#progress);
-      fault = error;
+      fault = this.#named(error);
     }
     for (const prog of this.#progs) prog.runCount += BigInt(ran);
     this.#report(ran);
@@ -214,6 +214,15 @@ export class Batch {
     if (fault !== undefined) {
       throw new RunFault(`packet ${this.#done}: ${(fault as Error).message}`, (fault as RunFault).insnIdx, fault);
     }
+  }
+
+  /** The error with the instruction that trapped, when one of the programs knows it. */
+  #named(error: unknown): unknown {
+    for (const prog of this.#progs) {
+      const fault = prog.runnable(this.#engine).faultOf?.(error);
+      if (fault instanceof RunFault && fault.insnIdx !== undefined) return fault;
+    }
+    return error;
   }
 
   #runJit(n: number): void {
