@@ -19,7 +19,7 @@ export interface Verdict {
   /** BPF_PROG_TYPE_*. */
   readonly type: number;
   readonly verdict: "success" | "failure";
-  /** "loader": it failed before the verifier saw the program. */
+  /** "loader": it failed before the verifier saw the program; "verifier": then or later. */
   readonly stage: "ok" | "verifier" | "loader";
   /** 0 on success. */
   readonly errno: number;
@@ -74,15 +74,9 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
         stats,
       };
     }
-    return {
-      ...failed,
-      stage: "loader",
-      ...countsOf(undefined),
-      msg: e.message,
-      log: "",
-      insnIdx: undefined,
-      stats: undefined,
-    };
+    const { log = "", stats } = prog ?? {};
+    const stage = prog?.wasVerified ? "verifier" : "loader";
+    return { ...failed, stage, ...countsOf(stats), msg: e.message, log, insnIdx: undefined, stats };
   } finally {
     obj.close();
   }

@@ -10,7 +10,7 @@
  * Owns  the fds of its maps and programs until close(); links belong to the caller.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, EINVAL, ENOENT } from "../abi/errno.ts";
+import { BpfError, EBADF, EINVAL, ENOENT } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import type { Bpf, Fd } from "../kernel/bpf.ts";
 import { CoreApplier } from "../object/core.ts";
@@ -274,11 +274,18 @@ export class BpfObject {
     for (const e of this.#pending.splice(0)) this.#setElement(this.maps[e.target], e);
   }
 
+  /** @throws EBADF, as libbpf, when a program in a slot was left out of the load */
   #fillProgArrays(): void {
     for (const map of this.#mapList) {
       if (!map.isLoaded) continue;
       for (const slot of map.spec.initSlots) {
-        if (slot.kind === "prog" && this.progs[slot.prog].isLoaded) map.set(slot.index, this.progs[slot.prog]);
+        if (slot.kind !== "prog") continue;
+        const prog = this.progs[slot.prog];
+        if (!prog.isLoaded) {
+          const what = `${this.spec.file}: map '${map.name}': slot ${slot.index} holds program '${prog.name}'`;
+          throw new BpfError(EBADF, `${what}, which is not loaded; wanted its autoload to be true`);
+        }
+        map.set(slot.index, prog);
       }
     }
   }

@@ -84,6 +84,11 @@ export class BpfProg {
     return this.#fd!;
   }
 
+  /** The kernel took it once, even if it is closed by now. */
+  get wasVerified(): boolean {
+    return this.#loaded !== undefined;
+  }
+
   /** Of the verifier; empty unless logLevel asked for one. */
   get log(): string {
     return this.#loaded?.log ?? "";

@@ -84,7 +84,15 @@ describe("one program alone", () => {
       errno: 22,
       msg: /section 'no_such_section': unknown section/,
     },
-    { file: "object/maps.o", prog: "entry", verdict: "success", stage: "ok", errno: 0, msg: /^$/ },
+    { file: "object/maps.o", prog: "target", verdict: "success", stage: "ok", errno: 0, msg: /^$/ },
+    {
+      file: "object/maps.o",
+      prog: "entry",
+      verdict: "failure",
+      stage: "verifier",
+      errno: 9,
+      msg: /map 'jumps': slot 1 holds program 'target', which is not loaded/,
+    },
     { file: "object/struct_ops.o", prog: "ops_ssthresh", verdict: "success", stage: "ok", errno: 0, msg: /^$/ },
     {
       file: "object/struct_ops.o",
