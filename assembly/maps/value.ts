@@ -27,67 +27,75 @@ function word(key: u32, off: usize = 0): u64 {
 @inline
 export function keyEqual(a: u32, b: u32, size: u32): bool {
   if (size == 4) return load<u32>(a) == load<u32>(b);
-  if (size == 16) return ((load<u64>(a) ^ word(b)) | (load<u64>(a, 8) ^ word(b, 8))) == 0;
+  if (size == 8) return load<u64>(a) == load<u64>(b);
+  if (size == 16) return ((load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8))) == 0;
   return keyEqualAny(a, b, size);
 }
 
 function keyEqualAny(a: u32, b: u32, size: u32): bool {
+  let diff: u64 = 0;
   let at: u32 = 0;
-  for (; at + 8 <= size; at += 8) {
-    if (load<u64>(a + at) != word(b + at)) return false;
-  }
+  for (; at + 8 <= size; at += 8) diff |= load<u64>(a + at) ^ load<u64>(b + at);
+  if (at == size) return diff == 0;
+  return (diff | (tailOf(a + at, size - at) ^ tailOf(b + at, size - at))) == 0;
+}
+
+/** The last 0 to 7 bytes as one word. */
+// @ts-ignore: decorator
+@inline
+function tailOf(at: u32, size: u32): u64 {
+  let word: u64 = 0;
   if ((size & 4) != 0) {
-    if (load<u32>(a + at) != load<u32>(b + at)) return false;
+    word = load<u32>(at);
     at += 4;
   }
   if ((size & 2) != 0) {
-    if (load<u16>(a + at) != load<u16>(b + at)) return false;
+    word = (word << 16) | load<u16>(at);
     at += 2;
   }
-  return (size & 1) == 0 || load<u8>(a + at) == load<u8>(b + at);
+  if ((size & 1) != 0) word = (word << 8) | load<u8>(at);
+  return word;
 }
 
-const K1: u64 = 0x9e3779b97f4a7c15;
-const K2: u64 = 0xd6e8feb86659fd93;
+const K0: u64 = 0x9e3779b97f4a7c15;
+const K1: u64 = 0xbf58476d1ce4e5b9;
+/** Even: added to an odd multiplier it gives another. */
+const STEP: u64 = 0x2545f4914f6cdd1c;
+const LAST: u64 = 0xd6e8feb86659fd93;
 
 // @ts-ignore: decorator
 @inline
-function mixed(h: u64, word: u64): u64 {
-  h = (h ^ word) * K1;
-  return h ^ (h >> 32);
-}
-
-// @ts-ignore: decorator
-@inline
-function finished(h: u64): u32 {
-  h *= K2;
+function folded(h: u64): u32 {
+  h = (h ^ (h >> 32)) * LAST;
   return <u32>(h ^ (h >> 32));
 }
 
-/** Multiply-and-fold hash; two multiplications for a 16-byte key and one more to finish. */
+/**
+ * A sum of the words, each mixed with the seed and times its own odd number, folded twice. The multiplications do not wait
+ * for each other, and the folds bring the high bits, where differences in a word's last bytes are, down to the bucket number.
+ */
 // @ts-ignore: decorator
 @inline
 export function hashBytes(key: u32, size: u32, seed: u32): u32 {
-  if (size == 4) return <u32>mixed(seed, load<u32>(key));
-  if (size == 16) return finished(mixed(mixed(seed, word(key)), word(key, 8)));
-  return hashAny(key, size, seed);
+  const s: u64 = <u64>seed | (<u64>~seed << 32);
+  if (size == 4) {
+    const h = (s ^ load<u32>(key)) * K0;
+    return <u32>(h ^ (h >> 32));
+  }
+  if (size == 8) return folded((s ^ load<u64>(key)) * K0);
+  if (size == 16) return folded((s ^ load<u64>(key)) * K0 + (s ^ load<u64>(key, 8)) * K1);
+  return hashAny(key, size, s);
 }
 
-function hashAny(key: u32, size: u32, seed: u32): u32 {
-  let h: u64 = seed ^ (<u64>size << 32);
+function hashAny(key: u32, size: u32, s: u64): u32 {
+  let sum: u64 = size;
+  let k = K0;
   let at: u32 = 0;
-  for (; at + 8 <= size; at += 8) h = mixed(h, word(key + at));
-  let tail: u64 = 0;
-  if ((size & 4) != 0) {
-    tail = load<u32>(key + at);
-    at += 4;
+  for (; at + 8 <= size; at += 8) {
+    sum += (s ^ load<u64>(key + at)) * k;
+    k += STEP;
   }
-  if ((size & 2) != 0) {
-    tail = (tail << 16) | load<u16>(key + at);
-    at += 2;
-  }
-  if ((size & 1) != 0) tail = (tail << 8) | load<u8>(key + at);
-  return finished(mixed(h, tail));
+  return folded(at == size ? sum : sum + (s ^ tailOf(key + at, size - at)) * k);
 }
 
 /** Short copies by words: a call of memory.copy costs more than it saves below a cache line or two. */
