@@ -78,9 +78,11 @@ function createHash(memory: Memory, map: number, attr: MapAttr): void {
   put(MAP_RECORD.stride, stride);
   put(MAP_RECORD.cpuStride, cpuStride);
   put(MAP_RECORD.nBuckets, nBuckets);
+  const prealloc = !has(attr, BPF_F_NO_PREALLOC);
+  // The largest first: a table that cannot be had does not make memory grow.
+  if (prealloc) area(MAP_RECORD.elems, stride * (entries + (lru ? 0 : cpus)), 64);
   area(MAP_RECORD.buckets, nBuckets * 4, 64);
-  if (!has(attr, BPF_F_NO_PREALLOC)) {
-    area(MAP_RECORD.elems, stride * (entries + (lru ? 0 : cpus)), 64);
+  if (prealloc) {
     if (lru) {
       area(LRU_LISTS, 64 * cpus);
       area(LRU_LOCALS, 32 * cpus);
