@@ -23,6 +23,7 @@ import { type CtxAccess, SCALAR_ACCESS } from "./ctx_access.ts";
 import type { VerifierEnv } from "./env.ts";
 import type { AttachTarget } from "./prog_facts.ts";
 import { RAW_TP_NULL_ARGS } from "./raw_tp_args.ts";
+import { kernelStruct } from "./reg_match.ts";
 import { baseType, PTR_TO_BTF_ID, PTR_TO_BUF } from "./reg_type.ts";
 
 const MAX_REG_ARGS = 5;
@@ -175,7 +176,15 @@ function pointerArg(
     );
   }
   if (asScalar) return SCALAR_ACCESS;
+  if (env.input.attachProg) return contextOfTarget(env, env.input.attachProg.type, regType, btf.nameOf(pointee));
   return { regType, btf, btfId: promote(env, target, pointee), refObjId: 0 };
+}
+
+/** A traced program's argument is its context; the kernel's own struct stands behind it (btf_translate_to_vmlinux). */
+function contextOfTarget(env: VerifierEnv, progType: number, regType: number, struct: string): CtxAccess | undefined {
+  const type = env.platform.progTypes[progType];
+  const kern = type?.ctxStruct === struct ? kernelStruct(env, type.kernCtx) : undefined;
+  return kern && { regType, btf: kern.btf, btfId: kern.id, refObjId: 0 };
 }
 
 /** Sockets given to a congestion control are TCP sockets. */
