@@ -72,6 +72,9 @@ const TYPE_TAGS: Readonly<Record<string, string>> = {
   __uptr: "uptr",
 };
 
+/** What `__attribute__((mode(...)))` makes of an enum. */
+const MODES: Readonly<Record<string, number>> = { byte: 1, word: 8 };
+
 /** A declarator turns the type of its specifiers into the type of the name. */
 interface Declared {
   readonly name: string;
@@ -144,7 +147,7 @@ export class CTypes {
       this.#attributes();
       if (isTypedef) {
         const id = this.#builder.typedef(name, type);
-        this.#shapes.set(id, this.#shape(type));
+        this.#like.set(id, type);
         this.#typedefs.set(name, id);
       } else if (this.#protos.has(type)) {
         const linkage = isExtern ? BTF_LINKAGE_EXTERN : isStatic ? BTF_LINKAGE_STATIC : BTF_LINKAGE_GLOBAL;
@@ -406,7 +409,8 @@ export class CTypes {
     }
     const signed = values.some((v) => v.value < 0n);
     const limit = signed ? 0x7fffffffn : 0xffffffffn;
-    const bytes = size ?? (values.some((v) => v.value > limit || v.value < -0x80000000n) ? 8 : 4);
+    const bytes =
+      size ?? this.#attributes().modeBytes ?? (values.some((v) => v.value > limit || v.value < -0x80000000n) ? 8 : 4);
     if (bytes === 8) this.#builder.define(id, { kind: BTF_KIND_ENUM64, name, size: 8, signed, values });
     else {
       const numbers = values.map((v) => ({ name: v.name, value: Number(v.value) }));
@@ -419,10 +423,11 @@ export class CTypes {
 
   // ---- attributes and constants ----
 
-  #attributes(): { packed: boolean; aligned: number } {
+  #attributes(): { packed: boolean; aligned: number; modeBytes: number | undefined } {
     const tokens: TokenStream = this.#in;
     let packed = false;
     let aligned = 0;
+    let modeBytes: number | undefined;
     for (;;) {
       if (tokens.accept("__packed")) {
         packed = true;
@@ -435,12 +440,15 @@ export class CTypes {
           else if (name === "aligned" && tokens.accept("(")) {
             aligned = Math.max(aligned, Number(this.#expression()));
             tokens.expect(")");
+          } else if (name === "mode" && tokens.accept("(")) {
+            modeBytes = MODES[tokens.name("a mode")] ?? tokens.fail("wanted mode byte or word");
+            tokens.expect(")");
           } else if (name !== "preserve_access_index" && name !== "unused") tokens.fail(`unknown attribute '${name}'`);
         } while (tokens.accept(","));
         tokens.expect(")");
         tokens.expect(")");
       } else {
-        return { packed, aligned };
+        return { packed, aligned, modeBytes };
       }
     }
   }
