@@ -72,6 +72,9 @@ struct {
 	__uint(max_entries, 1 << 18);
 } events SEC(".maps");
 
+/* Keeps the type in the object's BTF, where readers of `events` look for it. */
+const volatile struct event *const event_type = 0;
+
 /* Set before loading: 0 keeps the ring buffer silent. */
 const volatile _Bool report_drops = 1;
 
