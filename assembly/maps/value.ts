@@ -27,15 +27,15 @@ function word(key: u32, off: usize = 0): u64 {
 @inline
 export function keyEqual(a: u32, b: u32, size: u32): bool {
   if (size == 4) return load<u32>(a) == load<u32>(b);
-  if (size == 8) return load<u64>(a) == load<u64>(b);
-  if (size == 16) return ((load<u64>(a) ^ load<u64>(b)) | (load<u64>(a, 8) ^ load<u64>(b, 8))) == 0;
+  if (size == 8) return load<u64>(a) == word(b);
+  if (size == 16) return ((load<u64>(a) ^ word(b)) | (load<u64>(a, 8) ^ word(b, 8))) == 0;
   return keyEqualAny(a, b, size);
 }
 
 function keyEqualAny(a: u32, b: u32, size: u32): bool {
   let diff: u64 = 0;
   let at: u32 = 0;
-  for (; at + 8 <= size; at += 8) diff |= load<u64>(a + at) ^ load<u64>(b + at);
+  for (; at + 8 <= size; at += 8) diff |= load<u64>(a + at) ^ word(b + at);
   if (at == size) return diff == 0;
   return (diff | (tailOf(a + at, size - at) ^ tailOf(b + at, size - at))) == 0;
 }
@@ -82,8 +82,8 @@ export function hashBytes(key: u32, size: u32, seed: u32): u32 {
     const h = (s ^ load<u32>(key)) * K0;
     return <u32>(h ^ (h >> 32));
   }
-  if (size == 8) return folded((s ^ load<u64>(key)) * K0);
-  if (size == 16) return folded((s ^ load<u64>(key)) * K0 + (s ^ load<u64>(key, 8)) * K1);
+  if (size == 8) return folded((s ^ word(key)) * K0);
+  if (size == 16) return folded((s ^ word(key)) * K0 + (s ^ word(key, 8)) * K1);
   return hashAny(key, size, s);
 }
 
@@ -92,7 +92,7 @@ function hashAny(key: u32, size: u32, s: u64): u32 {
   let k = K0;
   let at: u32 = 0;
   for (; at + 8 <= size; at += 8) {
-    sum += (s ^ load<u64>(key + at)) * k;
+    sum += (s ^ word(key + at)) * k;
     k += STEP;
   }
   return folded(at == size ? sum : sum + (s ^ tailOf(key + at, size - at)) * k);
