@@ -24,7 +24,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
  *         64 KiB that no program is ever given
  */
 const MODULES = {
-  core: { dirs: ["memory", "maps", "net", "helpers"], args: ["--importMemory", "--importTable", "--memoryBase", "1024"] },
+  core: {
+    dirs: ["memory", "maps", "net", "helpers"],
+    args: ["--importMemory", "--importTable", "--memoryBase", "1024"],
+  },
   interp: { dirs: ["interp"], args: ["--importMemory", "--importTable", "--memoryBase", "32768"] },
   verifier: { dirs: ["verifier"], args: [] },
 };

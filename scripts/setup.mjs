@@ -1,5 +1,5 @@
 // What a fresh clone lacks: node_modules and dist/. Both are made when missing or older than their sources.
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -59,7 +59,14 @@ export async function build({ force = false } = {}) {
   if (!rebuilt && !force && existsSync(stamp) && statSync(stamp).mtimeMs > source) return;
   console.error("building ...");
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (status !== 0) {
+    console.error("the build failed: see the compiler's messages above");
+    process.exit(1);
+  }
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, "");
 }
