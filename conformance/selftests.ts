@@ -54,7 +54,8 @@ if (!existsSync(join(options.objects, wanted[0].file))) {
   execFileSync("bash", [join(root, "conformance", "build-selftests.sh"), options.objects], { stdio: ["ignore", 2, 2] });
 }
 
-const byFile = Map.groupBy(wanted, (r) => r.file);
+const byFile = new Map<string, VerdictRow[]>();
+for (const row of wanted) byFile.set(row.file, [...(byFile.get(row.file) ?? []), row]);
 const missing = [...byFile.keys()].filter((file) => !existsSync(join(options.objects, file)));
 const jobs: Job[] = [...byFile]
   .filter(([file]) => !missing.includes(file))
