@@ -8,7 +8,7 @@ import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { type BatchRead, type BatchWrite, lookupBatch } from "../maps/batch.ts";
 import { BpfMap } from "../maps/bpf_map.ts";
 import { MAP_TYPES } from "../maps/table.ts";
-import { MAP_VALUE_FIELDS, parseBtfRecord } from "../verifier/btf_record.ts";
+import { mapRecord } from "../verifier/btf_record.ts";
 import type { BatchAttr, BatchResult, Fd, MapCreateAttr, MapInfo } from "./bpf.ts";
 import { KMap } from "./map.ts";
 import { slotHooks } from "./map_slots.ts";
@@ -27,7 +27,9 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   const inner = attr.innerMapFd === undefined ? undefined : proc.mapAt(attr.innerMapFd);
   const { btfKeyTypeId = 0, btfValueTypeId = 0, btfVmlinuxValueTypeId = 0 } = attr;
   const record =
-    btf && btfValueTypeId ? parseBtfRecord(btf.btf, btfValueTypeId, MAP_VALUE_FIELDS, kernel.platform.btf) : undefined;
+    btf && btfValueTypeId
+      ? mapRecord({ name, type: attr.mapType, flags: attr.mapFlags ?? 0 }, btf.btf, btfValueTypeId, kernel.platform.btf)
+      : undefined;
   if (record?.fields.length && attr.mapType === BPF_MAP_TYPE_STRUCT_OPS) {
     throw new BpfError(EINVAL, `map '${name}': struct_ops values have no special fields`, { name });
   }

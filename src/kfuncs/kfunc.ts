@@ -46,7 +46,6 @@ const HOOK_OF: Readonly<Record<number, KfuncHook>> = {
   [bpf.BPF_PROG_TYPE_STRUCT_OPS]: "struct_ops",
   [bpf.BPF_PROG_TYPE_TRACING]: "tracing",
   [bpf.BPF_PROG_TYPE_TRACEPOINT]: "tracing",
-  [bpf.BPF_PROG_TYPE_RAW_TRACEPOINT]: "tracing",
   [bpf.BPF_PROG_TYPE_PERF_EVENT]: "tracing",
   [bpf.BPF_PROG_TYPE_LSM]: "tracing",
   [bpf.BPF_PROG_TYPE_SYSCALL]: "syscall",
@@ -81,24 +80,28 @@ export interface Kfunc {
   /** Further narrowing inside the hooks: programs of these types only, or of these expected attach types only. */
   readonly progTypes?: readonly number[];
   readonly attachTypes?: readonly number[];
+  /** For programs bound to a device only (BPF_F_XDP_DEV_BOUND_ONLY). */
+  readonly devBound?: boolean;
 }
 
 export interface KfuncSet {
   readonly hooks: readonly KfuncHook[];
   readonly progTypes?: readonly number[];
   readonly attachTypes?: readonly number[];
+  readonly devBound?: boolean;
   /** Name to flags. */
   readonly funcs: Readonly<Record<string, number>>;
 }
 
 export function kfuncsOf(set: KfuncSet): Kfunc[] {
-  const { hooks, progTypes, attachTypes } = set;
+  const { hooks, progTypes, attachTypes, devBound } = set;
   return Object.entries(set.funcs).map(([name, flags]) => ({
     name,
     flags,
     hooks,
     ...(progTypes && { progTypes }),
     ...(attachTypes && { attachTypes }),
+    ...(devBound && { devBound }),
   }));
 }
 

@@ -61,10 +61,16 @@ export const NET_KFUNCS: readonly Kfunc[] = [
   }),
   ...kfuncsOf({
     hooks: ["xdp"],
+    devBound: true,
     funcs: {
       bpf_xdp_metadata_rx_timestamp: KF_TRUSTED_ARGS,
       bpf_xdp_metadata_rx_hash: KF_TRUSTED_ARGS,
       bpf_xdp_metadata_rx_vlan_tag: KF_TRUSTED_ARGS,
+    },
+  }),
+  ...kfuncsOf({
+    hooks: ["xdp"],
+    funcs: {
       bpf_xdp_get_xfrm_state: KF_RET_NULL | KF_ACQUIRE,
       bpf_xdp_xfrm_state_release: KF_RELEASE,
     },

@@ -233,6 +233,8 @@ function iterArgs(env: VerifierEnv, btf: Btf, name: string, proto: number): CtxA
       const rdonly = btf.paramName(proto, i) === "key" ? MEM_RDONLY : 0;
       infos.push({ offset: 8 * i, regType: PTR_TO_BUF | PTR_MAYBE_NULL | rdonly, btf: undefined, btfId: 0 });
     } else if (btf.isComposite(target)) {
+      // The map that is walked is there at every step; only as the element itself it may be none.
+      if (btf.paramName(proto, i) === "map" && name !== "bpf_iter_bpf_map") continue;
       const regType = PTR_TO_BTF_ID | PTR_MAYBE_NULL | (trusted ? PTR_TRUSTED : 0);
       infos.push({ offset: 8 * i, regType, btf: env.platform.btf, btfId: target });
     }

@@ -7,7 +7,8 @@
  *          object without a destructor.
  * Source   btf_parse_fields() and its helpers in kernel/bpf/btf.c.
  */
-import { BpfError, E2BIG, EEXIST, EINVAL, ENOENT } from "../abi/errno.ts";
+import * as abi from "../abi/bpf.ts";
+import { BpfError, E2BIG, EACCES, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import {
   BTF_KIND_ARRAY,
@@ -95,7 +96,7 @@ const NODE_OF = { list_head: "bpf_list_node", rb_root: "bpf_rb_node" } as const;
 const REPEATABLE: ReadonlySet<BtfFieldKind> = new Set([...KPTR_KINDS, "list_head", "rb_root"]);
 
 /** Fields looked for in map values, and in structs that bpf_obj_new() may allocate. */
-export const MAP_VALUE_FIELDS: ReadonlySet<BtfFieldKind> = new Set([
+const MAP_VALUE_FIELDS: ReadonlySet<BtfFieldKind> = new Set([
   "spin_lock",
   "res_spin_lock",
   "timer",
@@ -106,7 +107,7 @@ export const MAP_VALUE_FIELDS: ReadonlySet<BtfFieldKind> = new Set([
   "refcount",
   ...KPTR_KINDS,
 ]);
-export const STRUCT_FIELDS: ReadonlySet<BtfFieldKind> = new Set([
+const STRUCT_FIELDS: ReadonlySet<BtfFieldKind> = new Set([
   "spin_lock",
   "res_spin_lock",
   "list_head",
@@ -155,7 +156,7 @@ export function fieldOffset(record: BtfRecord | undefined, kind: BtfFieldKind): 
  * Special fields of a value type (STRUCT or DATASEC) of a program's BTF; undefined when there are none.
  * @param kernel  the kernel's BTF: kernel pointers name types there
  */
-export function parseBtfRecord(
+function parseBtfRecord(
   btf: Btf,
   typeId: number,
   wanted: ReadonlySet<BtfFieldKind>,
@@ -183,6 +184,74 @@ export function parseBtfRecord(
   }
   return record;
 }
+
+const HASH_ARRAY: readonly number[] = [abi.BPF_MAP_TYPE_HASH, abi.BPF_MAP_TYPE_ARRAY];
+const STORAGE: readonly number[] = [
+  abi.BPF_MAP_TYPE_SK_STORAGE,
+  abi.BPF_MAP_TYPE_INODE_STORAGE,
+  abi.BPF_MAP_TYPE_TASK_STORAGE,
+  abi.BPF_MAP_TYPE_CGRP_STORAGE,
+];
+const LOCKABLE = [...HASH_ARRAY, abi.BPF_MAP_TYPE_CGROUP_STORAGE, ...STORAGE];
+const ASYNC = [...HASH_ARRAY, abi.BPF_MAP_TYPE_LRU_HASH];
+const WITH_KPTRS = [
+  ...ASYNC,
+  abi.BPF_MAP_TYPE_PERCPU_HASH,
+  abi.BPF_MAP_TYPE_LRU_PERCPU_HASH,
+  abi.BPF_MAP_TYPE_PERCPU_ARRAY,
+  ...STORAGE,
+];
+
+/** Map types whose values may hold a field. */
+const MAPS_OF_FIELD: Readonly<Partial<Record<BtfFieldKind, readonly number[]>>> = {
+  spin_lock: LOCKABLE,
+  res_spin_lock: LOCKABLE,
+  timer: ASYNC,
+  wq: ASYNC,
+  task_work: ASYNC,
+  kptr_unref: WITH_KPTRS,
+  kptr_ref: WITH_KPTRS,
+  kptr_percpu: WITH_KPTRS,
+  refcount: WITH_KPTRS,
+  uptr: [abi.BPF_MAP_TYPE_TASK_STORAGE],
+  list_head: ASYNC,
+  rb_root: ASYNC,
+};
+
+/**
+ * Special fields of a new map's values (map_check_btf). A malformed record counts as none, as on Linux: then nothing in
+ * the value is special, and helpers that want a field refuse.
+ * @throws BpfError EACCES, EOPNOTSUPP when such a map cannot hold such a field
+ */
+export function mapRecord(
+  map: { readonly name: string; readonly type: number; readonly flags: number },
+  btf: Btf,
+  valueTypeId: number,
+  kernel: Btf | undefined,
+): BtfRecord | undefined {
+  let record: BtfRecord | undefined;
+  try {
+    record = parseBtfRecord(btf, btf.resolve(valueTypeId), MAP_VALUE_FIELDS, kernel);
+  } catch (e) {
+    if (e instanceof BpfError) return undefined;
+    throw e;
+  }
+  if (!record) return undefined;
+  if (map.flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)) {
+    throw new BpfError(
+      EACCES,
+      `map '${map.name}': read-only and write-only values cannot hold ${record.fields[0].kind}`,
+    );
+  }
+  for (const { kind } of record.fields) {
+    if (MAPS_OF_FIELD[kind]?.includes(map.type)) continue;
+    throw new BpfError(EOPNOTSUPP, `map '${map.name}': values of map type ${map.type} cannot hold ${kind}`);
+  }
+  return record;
+}
+
+const BPF_F_RDONLY_PROG = 1 << 7;
+const BPF_F_WRONLY_PROG = 1 << 8;
 
 class FieldFinder {
   readonly found: BtfField[] = [];

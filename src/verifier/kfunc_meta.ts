@@ -7,6 +7,7 @@
  * filled in by the kernel.
  * Source   Documentation/bpf/kfuncs.rst, fetch_kfunc_meta(), add_kfunc_call() in kernel/bpf/verifier.c.
  */
+import { BPF_F_XDP_DEV_BOUND_ONLY } from "../abi/bpf.ts";
 import { EACCES, EINVAL } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import { BTF_KIND_FUNC, BTF_KIND_FUNC_PROTO } from "../btf/kinds.ts";
@@ -71,6 +72,9 @@ export function addKfuncCalls(env: VerifierEnv): void {
     }
     if (btf.kind(btf.ref(id)) !== BTF_KIND_FUNC_PROTO) {
       env.reject(EINVAL, `kernel function btf_id ${id} does not have a valid func_proto`);
+    }
+    if (env.platform.kfuncs.get(btf.nameOf(id))?.devBound && !(env.input.progFlags & BPF_F_XDP_DEV_BOUND_ONLY)) {
+      env.reject(EINVAL, "metadata kfuncs require device-bound program");
     }
     seen.add(id);
     if (seen.size > MAX_KFUNCS) env.reject(EINVAL, "too many different kernel function calls");

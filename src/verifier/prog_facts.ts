@@ -17,7 +17,7 @@ import {
 import { BpfError, EINVAL } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import { type ProgType, variantKey } from "../progs/prog_types.ts";
-import { type BtfRecord, MAP_VALUE_FIELDS, parseBtfRecord, StructMetas } from "./btf_record.ts";
+import { type BtfRecord, mapRecord, StructMetas } from "./btf_record.ts";
 import { mayCallHelper } from "./helper_rules.ts";
 import type { VerifierMap, VerifyInput } from "./platform.ts";
 
@@ -160,7 +160,7 @@ export class ProgFacts {
 function parseMapRecord(map: VerifierMap, kernel: Btf | undefined): BtfRecord | undefined {
   if (!map.btf || !map.btfValueTypeId) return undefined;
   try {
-    return parseBtfRecord(map.btf, map.btf.resolve(map.btfValueTypeId), MAP_VALUE_FIELDS, kernel);
+    return mapRecord({ name: map.name, type: map.type, flags: map.mapFlags }, map.btf, map.btfValueTypeId, kernel);
   } catch (e) {
     if (e instanceof BpfError) return undefined;
     throw e;

@@ -117,13 +117,16 @@ export function releaseIrq(env: VerifierEnv, id: number): { readonly expectedIns
   return undefined;
 }
 
-/** Writes a line per reference that would be lost; functions that were called leave theirs to the caller. */
+/**
+ * Writes a line per reference that would be lost. Functions that were called leave theirs to the caller; a struct_ops
+ * member may return one to the kernel.
+ */
 function hasReferenceLeak(env: VerifierEnv, exceptionExit: boolean): boolean {
-  const frame = env.cur.frame;
-  if (!exceptionExit && env.R.get(frame, F_FRAMENO)) return false;
+  if (!exceptionExit && env.R.get(env.cur.frame, F_FRAMENO)) return false;
+  const returned = env.facts.isStructOps && !exceptionExit ? env.R.refObjId(env.reg(0)) : 0;
   let lingering = false;
   for (const ref of env.cur.refs) {
-    if (ref.type !== REF_TYPE_PTR) continue;
+    if (ref.type !== REF_TYPE_PTR || (returned && ref.id === returned)) continue;
     env.verbose(`Unreleased reference id=${ref.id} alloc_insn=${ref.insnIdx}\n`);
     lingering = true;
   }

@@ -7,6 +7,9 @@ import { BPF_MAP_TYPE_SOCKHASH, BPF_MAP_TYPE_SOCKMAP, BPF_MAP_TYPE_XSKMAP } from
 import { EACCES } from "../abi/errno.ts";
 import {
   BASE_TYPE_MASK,
+  DYNPTR_TYPE_SKB,
+  DYNPTR_TYPE_SKB_META,
+  DYNPTR_TYPE_XDP,
   MEM_ALLOC,
   NON_OWN_REF,
   PTR_MAYBE_NULL,
@@ -246,12 +249,16 @@ export function forEachReg(env: VerifierEnv, state: VState, visit: (reg: Reg, fr
   }
 }
 
+/** Slices of packet dynptrs. */
+const PKT_SLICE = DYNPTR_TYPE_SKB | DYNPTR_TYPE_XDP | DYNPTR_TYPE_SKB_META;
+
 /** The call may have moved the packet: pointers into it are void. */
 export function clearAllPktPointers(env: VerifierEnv): void {
   const R = env.R;
   forEachReg(env, env.cur, (reg) => {
     const type = R.type(reg);
-    if (isPktPointer(type) || baseType(type) === PTR_TO_PACKET_END) markRegInvalid(env, reg);
+    const slice = baseType(type) === PTR_TO_MEM && (type & PKT_SLICE) !== 0;
+    if (isPktPointer(type) || baseType(type) === PTR_TO_PACKET_END || slice) markRegInvalid(env, reg);
   });
 }
 
@@ -294,6 +301,7 @@ export function regNotNull(env: VerifierEnv, reg: Reg): boolean {
   if (type & PTR_MAYBE_NULL) return false;
   switch (baseType(type)) {
     case PTR_TO_SOCKET:
+    case PTR_TO_XDP_SOCK:
     case PTR_TO_TCP_SOCK:
     case PTR_TO_MAP_VALUE:
     case PTR_TO_MAP_KEY:
