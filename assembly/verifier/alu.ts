@@ -3,7 +3,7 @@
 import {
   mask, s32max, s32min, setS32Range, setS64Range, setTnum, setU32Range, setU64Range, smax, smin, u32max, u32min, umax, umin, value, REG_SIZE,
 } from "./layout";
-import { bounds_sync, fromTnum, fromTnum32, setKnown, setKnown32, unbound32, unbound64, zext } from "./bounds";
+import { bounds_sync, coerce, fromTnum, fromTnum32, setKnown, setKnown32, unbound, unbound32, unbound64, zext } from "./bounds";
 import { tm, tnum_add, tnum_and, tnum_arshift, tnum_mul, tnum_or, tnum_sub, tnum_xor, tv } from "./tnum";
 
 const ADD: u32 = 0x00;
@@ -303,4 +303,24 @@ export function linked_add(d: u32, s: u32): void {
   add64(d, s);
   tnum_add(av, am, value(s), mask(s));
   setTnum(d, tv, tm);
+}
+
+/** BPF_END: swap says whether bytes change places; 16 and 32 bits clear what is above. */
+export function byte_swap(r: u32, bits: u32, swap: bool): void {
+  if (swap) {
+    let v = value(r);
+    let m = mask(r);
+    let rv: u64 = 0;
+    let rm: u64 = 0;
+    for (let i: u32 = 0; i < bits; i += 8) {
+      rv = (rv << 8) | (v & 0xff);
+      rm = (rm << 8) | (m & 0xff);
+      v >>= 8;
+      m >>= 8;
+    }
+    setTnum(r, rv, rm);
+    unbound(r);
+  }
+  if (bits < 64) coerce(r, bits >> 3);
+  bounds_sync(r);
 }

@@ -142,10 +142,17 @@ function checkUnary(env: VerifierEnv, i: number, op: number): void {
   checkRegArg(env, d, SRC_OP);
   if (isPointerValue(env, d)) env.reject(EACCES, `R${d} pointer arithmetic prohibited`);
   const reg = env.reg(d);
-  if (op === OP_NEG && env.R.type(reg) === SCALAR_VALUE) {
+  if (env.R.type(reg) === SCALAR_VALUE) {
     checkRegArg(env, d, DST_OP_NO_MARK);
-    clearScalarId(env, reg);
-    env.R.wasm.alu(OP_NEG, (c & 7) === ALU, reg, reg);
+    if (op === OP_NEG) {
+      clearScalarId(env, reg);
+      env.R.wasm.alu(OP_NEG, (c & 7) === ALU, reg, reg);
+    } else {
+      // Little-endian machine: bswap and "to big endian" swap, "to little endian" only cuts.
+      const swap = (c & 7) === ALU64 || (c & X) !== 0;
+      if (swap || imm[i] < 64) clearScalarId(env, reg);
+      env.R.wasm.byte_swap(reg, imm[i], swap);
+    }
   } else {
     checkRegArg(env, d, DST_OP);
   }

@@ -216,7 +216,7 @@ export class VerifierEnv {
   private scratchedHi = 0;
   /** Records for intermediate values: constants of instructions, the other side of a branch. */
   readonly fakeReg: readonly [Reg, Reg, Reg, Reg];
-  private lastLine = -1;
+  private lastLine = "";
 
   /** Source of ids for registers, references, dynptrs: ++env.idGen. */
   idGen = 0;
@@ -302,8 +302,8 @@ export class VerifierEnv {
   /** verbose_linfo(): the source line of an instruction, unless it was the last one printed. */
   verboseLine(insnIdx: number, prefix: string): void {
     const line = lineInfoText(this.input, insnIdx);
-    if (!line || line.index === this.lastLine) return;
-    this.lastLine = line.index;
+    if (!line || line.key === this.lastLine) return;
+    this.lastLine = line.key;
     this.verbose(`${prefix}${line.text}\n`);
   }
 

@@ -1,8 +1,8 @@
 /** Source lines of instructions, from .BTF.ext line records. */
 import type { VerifyInput } from "./platform.ts";
 
-/** Line record that covers an instruction: its index and "text @ file.c:LINE". */
-export function lineInfoText(input: VerifyInput, insnIdx: number): { index: number; text: string } | undefined {
+/** Line that an instruction belongs to, "text @ file.c:LINE"; `key` is the same for all records of that line. */
+export function lineInfoText(input: VerifyInput, insnIdx: number): { key: string; text: string } | undefined {
   const { lineInfo, btf } = input;
   if (!lineInfo?.length || !btf) return undefined;
   let lo = 0;
@@ -15,5 +15,5 @@ export function lineInfoText(input: VerifyInput, insnIdx: number): { index: numb
   }
   const rec = lineInfo[lo];
   const file = btf.str(rec.fileNameOff).replace(/^.*\//, "");
-  return { index: lo, text: `${btf.str(rec.lineOff).trimStart()} @ ${file}:${rec.line}` };
+  return { key: `${rec.fileNameOff}:${rec.line}`, text: `${btf.str(rec.lineOff).trimStart()} @ ${file}:${rec.line}` };
 }

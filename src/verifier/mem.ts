@@ -59,17 +59,13 @@ import {
   typeMayBeNull,
 } from "./reg_type.ts";
 import { isPointerValue, markPtrNotNull, markRegKnownZero, markRegUnknown, narrowS32 } from "./regs.ts";
-import {
-  ACCESS_DIRECT,
-  ACCESS_HELPER,
-  checkStackBounds,
-  checkStackRangeInitialized,
-  checkStackRead,
-  checkStackWrite,
-} from "./stack.ts";
+import { checkStackBounds, checkStackRangeInitialized, checkStackRead, checkStackWrite } from "./stack.ts";
 import type { Reg } from "./state.ts";
 
-export { ACCESS_DIRECT, ACCESS_HELPER };
+/** The access is an instruction's. */
+export const ACCESS_DIRECT = 1;
+/** By a helper, through a pointer argument. */
+export const ACCESS_HELPER = 2;
 
 /** A buffer that a helper fills: with rawMode set, the check leaves regno and accessSize for the caller. */
 export interface RawMode {
@@ -427,7 +423,7 @@ export function checkMemAccess(
   const type = R.type(reg);
   const base = baseType(type);
   if (type === PTR_TO_STACK) {
-    checkStackBounds(env, regno, off, size, ACCESS_DIRECT, t);
+    checkStackBounds(env, regno, off, size, t);
     if (t === BPF_READ) checkStackRead(env, regno, off, size, valueRegno);
     else checkStackWrite(env, regno, off, size, valueRegno, insnIdx);
   } else if (isPktPointer(type)) {
@@ -514,7 +510,7 @@ export function checkHelperMemAccess(
       return;
     }
     case PTR_TO_STACK:
-      checkStackRangeInitialized(env, regno, off, size, zeroSizeAllowed, ACCESS_HELPER, meta);
+      checkStackRangeInitialized(env, regno, off, size, zeroSizeAllowed, t, meta);
       return;
     case PTR_TO_BTF_ID:
       checkPtrToBtfAccess(env, regno, off, size, BPF_READ, -1);

@@ -33,10 +33,6 @@ import {
 import { assignScalarIdBeforeMov, clearScalarId, markRegConst, markRegConstZero, markRegUnknown } from "./regs.ts";
 import type { Frame, Reg } from "./state.ts";
 
-export const ACCESS_DIRECT = 1;
-/** By a helper, through a pointer argument. */
-export const ACCESS_HELPER = 2;
-
 /** Slot that byte `off` (negative, from the frame pointer) is in. */
 export function spiOf(off: number): number {
   return (-off - 1) >> 3;
@@ -58,18 +54,11 @@ function isSpillable(type: number): boolean {
 }
 
 /** check_stack_access_within_bounds(): the access lies in the frame; the stack grows to hold it. */
-export function checkStackBounds(
-  env: VerifierEnv,
-  regno: number,
-  off: number,
-  size: number,
-  src: number,
-  t: number,
-): void {
+export function checkStackBounds(env: VerifierEnv, regno: number, off: number, size: number, t: number): void {
   const R = env.R;
   const reg = env.reg(regno);
   const frame = frameOf(env, reg);
-  const what = src === ACCESS_HELPER ? " indirect access to" : t === BPF_READ ? " read from" : " write to";
+  const what = t === BPF_READ ? " read from" : " write to";
   const fixed = R.isConst(reg);
   let min: number;
   let max: number;
@@ -324,7 +313,7 @@ export function checkStackRead(env: VerifierEnv, ptrRegno: number, off: number, 
       `variable offset stack pointer cannot be passed into helper function; var_off=${tnumStr(env, ptr)} off=${off} size=${size}`,
     );
   }
-  checkStackRangeInitialized(env, ptrRegno, off, size, false, ACCESS_DIRECT);
+  checkStackRangeInitialized(env, ptrRegno, off, size, false, BPF_READ);
   const min = R.smin(ptr) + off;
   const max = R.smax(ptr) + off;
   regFromBytes(env, frame, min, max + size, dstRegno);
@@ -397,8 +386,8 @@ function readFixed(env: VerifierEnv, frame: Frame, off: number, size: number, ds
 }
 
 /**
- * check_stack_range_initialized(): a helper (or a load with variable offset) may read these bytes; a helper may write
- * them too. With meta.rawMode nothing needs to be there: meta gets the size, the caller marks the bytes afterwards.
+ * check_stack_range_initialized(): a helper (or a load with variable offset) reads these bytes, or (BPF_WRITE) a helper
+ * writes them. With meta.rawMode nothing needs to be there: meta gets the size, the caller marks the bytes afterwards.
  */
 export function checkStackRangeInitialized(
   env: VerifierEnv,
@@ -406,15 +395,15 @@ export function checkStackRangeInitialized(
   off: number,
   size: number,
   zeroSizeAllowed: boolean,
-  src: number,
+  t: number,
   meta?: RawMode,
 ): void {
   const R = env.R;
   const reg = env.reg(regno);
-  const helper = src === ACCESS_HELPER;
-  const extra = helper ? " indirect" : "";
+  // A helper that writes leaves numbers it chose.
+  const clobber = t === BPF_WRITE;
   if (size === 0 && !zeroSizeAllowed) env.reject(EACCES, "invalid zero-sized read");
-  checkStackBounds(env, regno, off, size, src, helper ? BPF_WRITE : BPF_READ);
+  checkStackBounds(env, regno, off, size, t);
   const frame = frameOf(env, reg);
   const fixed = R.isConst(reg);
   let min: number;
@@ -425,10 +414,7 @@ export function checkStackRangeInitialized(
     max = min;
   } else {
     if (!env.bypassSpecV1) {
-      env.reject(
-        EACCES,
-        `R${regno}${extra} variable offset stack access prohibited for !root, var_off=${tnumStr(env, reg)}`,
-      );
+      env.reject(EACCES, `R${regno} variable offset stack access prohibited for !root, var_off=${tnumStr(env, reg)}`);
     }
     // Only part of the range is written: all of it must have been readable before.
     if (raw?.rawMode) raw = undefined;
@@ -453,9 +439,9 @@ export function checkStackRangeInitialized(
     if (t === STACK_MISC) {
       // fine
     } else if (t === STACK_ZERO || (t === STACK_INVALID && env.allowUninitStack)) {
-      if (helper) R.setSlotType(frame, spi, byte, STACK_MISC);
+      if (clobber) R.setSlotType(frame, spi, byte, STACK_MISC);
     } else if (isSpilled(env, frame, spi) && (R.type(R.slotAt(frame, spi)) === SCALAR_VALUE || env.allowPtrLeaks)) {
-      if (helper) {
+      if (clobber) {
         markRegUnknown(env, R.slotAt(frame, spi));
         for (let j = 0; j < 8; j++) scrubByte(env, frame, spi, j);
       }
@@ -463,8 +449,8 @@ export function checkStackRangeInitialized(
       env.reject(
         EACCES,
         fixed
-          ? `invalid${extra} read from stack R${regno} off ${min}+${i - min} size ${size}`
-          : `invalid${extra} read from stack R${regno} var_off ${tnumStr(env, reg)}+${i - min} size ${size}`,
+          ? `invalid read from stack R${regno} off ${min}+${i - min} size ${size}`
+          : `invalid read from stack R${regno} var_off ${tnumStr(env, reg)}+${i - min} size ${size}`,
       );
     }
     env.stackLive.markReadSlot(env, R.frameno(frame), env.insnIdx, spi);

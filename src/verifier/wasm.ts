@@ -33,6 +33,7 @@ export interface VerifierWasm {
   ptr_sub(d: number, p: number, s: number): void;
   ptr_keep(d: number, s: number): void;
   linked_add(d: number, s: number): void;
+  byte_swap(reg: number, bits: number, swap: boolean): void;
   /** 1 taken, 0 not, -1 either. */
   branch_taken(a: number, b: number, op: number, is32: boolean): number;
   refine(a: number, b: number, op: number, is32: boolean, taken: boolean): void;
