@@ -2,9 +2,10 @@
  * Longest-prefix-match trie: BPF_MAP_TYPE_LPM_TRIE.
  *
  * Key      u32 prefixlen in bits, then data bytes, most significant first.
- * Node     u32 child0 | u32 child1 | u32 prefixlen | u32 1 for a branching node without a value | data | value
+ * Node     slot of child 0 | slot of child 1 | u32 prefixlen | u32 1 for a branching node without a value | data | value
  *          data as u64 words, big-endian turned native, so that a prefix compares by shifts; LPM_WORDS words.
  *          Each child's prefix extends its parent's; the next bit says which child.
+ * Slot     u32 node or 0 | u32 its prefixlen, so that a walk knows the next bit without waiting for the node.
  * Errors   update: EINVAL flags or prefixlen beyond the data, EEXIST, ENOENT, ENOSPC when full; delete: EINVAL, ENOENT.
  * Order    get_next_key walks in postorder: more specific prefixes first.
  * Source   kernel/bpf/lpm_trie.c and Documentation/bpf/map_lpm_trie.rst.
@@ -17,14 +18,22 @@ import {
 } from "./record";
 import { copyBytes, freeFields } from "./value";
 
-const PREFIX: usize = 8;
-const BRANCH: usize = 12;
-const DATA: u32 = 16;
+const SLOT: u32 = 8;
+const PREFIX: usize = 16;
+const BRANCH: usize = 20;
+const DATA: u32 = 24;
 
 // @ts-ignore: decorator
 @inline
 function childOf(node: u32, bit: u32): u32 {
-  return load<u32>(node + bit * 4);
+  return load<u32>(node + bit * SLOT);
+}
+
+// @ts-ignore: decorator
+@inline
+function fill(slot: u32, node: u32): void {
+  store<u32>(slot, node);
+  store<u32>(slot, node == 0 ? 0 : load<u32>(node, PREFIX), 4);
 }
 
 /** Word n of the key's data; missing bytes are zero. */
@@ -71,15 +80,16 @@ export function trie_lookup_elem(map: u32, key: u32): u32 {
 /** Up to 8 bytes of data: the key sits in one register. */
 function lookup1(map: u32, key: u32, prefix: u32): u32 {
   const k = keySize(map) == 8 ? <u64>bswap<u32>(load<u32>(key, 4)) << 32 : keyWord(map, key, 0);
-  let node = load<u32>(map, LPM_ROOT);
+  let slot = load<u64>(map, LPM_ROOT);
   let found: u32 = 0;
-  while (node != 0) {
-    const len = load<u32>(node, PREFIX);
+  while (<u32>slot != 0) {
+    const node = <u32>slot;
+    const len = <u32>(slot >> 32);
     // Shifted in two steps, for a shift by 64 shifts by 0.
     if (len > prefix || ((k ^ load<u64>(node, DATA)) >> 1) >> (63 - len) != 0) break;
     found = load<u32>(node, BRANCH) == 0 ? node : found;
     if (len == prefix) break;
-    node = childOf(node, <u32>((k << len) >> 63));
+    slot = load<u64>(node + <u32>((k << len) >> 63) * SLOT);
   }
   return found;
 }
@@ -87,10 +97,11 @@ function lookup1(map: u32, key: u32, prefix: u32): u32 {
 function lookup2(map: u32, key: u32, prefix: u32): u32 {
   const k0 = keyWord(map, key, 0);
   const k1 = keyWord(map, key, 1);
-  let node = load<u32>(map, LPM_ROOT);
+  let slot = load<u64>(map, LPM_ROOT);
   let found: u32 = 0;
-  while (node != 0) {
-    const len = load<u32>(node, PREFIX);
+  while (<u32>slot != 0) {
+    const node = <u32>slot;
+    const len = <u32>(slot >> 32);
     if (len > prefix) break;
     const d0 = k0 ^ load<u64>(node, DATA);
     if (len <= 64) {
@@ -100,7 +111,7 @@ function lookup2(map: u32, key: u32, prefix: u32): u32 {
     }
     found = load<u32>(node, BRANCH) == 0 ? node : found;
     if (len == prefix) break;
-    node = childOf(node, <u32>(len < 64 ? (k0 << len) >> 63 : (k1 << (len - 64)) >> 63));
+    slot = load<u64>(node + <u32>(len < 64 ? (k0 << len) >> 63 : (k1 << (len - 64)) >> 63) * SLOT);
   }
   return found;
 }
@@ -123,6 +134,7 @@ function newNode(map: u32, key: u32, prefix: u32, value: u32): u32 {
   const node = poolTake(map);
   if (node == 0) return 0;
   store<u64>(node, 0);
+  store<u64>(node, 0, SLOT);
   store<u32>(node, prefix, PREFIX);
   store<u32>(node, value == 0 ? 1 : 0, BRANCH);
   for (let n: u32 = 0; n < load<u32>(map, LPM_WORDS); n++) store<u64>(node + DATA + n * 8, keyWord(map, key, n));
@@ -142,7 +154,7 @@ export function trie_update_elem(map: u32, key: u32, value: u32, flags: u64): i3
     const len = load<u32>(node, PREFIX);
     common = commonBits(map, key, node, min(len, prefix));
     if (len != common || len == prefix) break;
-    slot = node + keyBit(key, len) * 4;
+    slot = node + keyBit(key, len) * SLOT;
     node = load<u32>(slot);
   }
   const same = node != 0 && common == prefix && load<u32>(node, PREFIX) == prefix;
@@ -156,15 +168,16 @@ export function trie_update_elem(map: u32, key: u32, value: u32, flags: u64): i3
   const fresh = newNode(map, key, prefix, value);
   if (fresh == 0) return ENOMEM;
   if (node == 0) {
-    store<u32>(slot, fresh);
+    fill(slot, fresh);
   } else if (same) {
     store<u64>(fresh, load<u64>(node));
-    store<u32>(slot, fresh);
+    store<u64>(fresh, load<u64>(node, SLOT), SLOT);
+    fill(slot, fresh);
     if (exists) freeFields(map, node + load<u32>(map, MAP_VALUE_OFF));
     poolGive(map, node);
   } else if (common == prefix) {
-    store<u32>(fresh + nodeBit(node, common) * 4, node);
-    store<u32>(slot, fresh);
+    fill(fresh + nodeBit(node, common) * SLOT, node);
+    fill(slot, fresh);
   } else {
     const branch = newNode(map, key, common, 0);
     if (branch == 0) {
@@ -172,9 +185,9 @@ export function trie_update_elem(map: u32, key: u32, value: u32, flags: u64): i3
       return ENOMEM;
     }
     const bit = keyBit(key, common);
-    store<u32>(branch + bit * 4, fresh);
-    store<u32>(branch + (bit ^ 1) * 4, node);
-    store<u32>(slot, branch);
+    fill(branch + bit * SLOT, fresh);
+    fill(branch + (bit ^ 1) * SLOT, node);
+    fill(slot, branch);
   }
   if (!exists) addCount(map, 1);
   return 0;
@@ -193,7 +206,7 @@ export function trie_delete_elem(map: u32, key: u32): i32 {
     if (len == prefix) break;
     parent = node;
     parentSlot = slot;
-    slot = node + keyBit(key, len) * 4;
+    slot = node + keyBit(key, len) * SLOT;
     node = load<u32>(slot);
   }
   if (node == 0 || load<u32>(node, BRANCH) != 0) return ENOENT;
@@ -208,10 +221,10 @@ export function trie_delete_elem(map: u32, key: u32): i32 {
   }
   if (left == 0 && right == 0 && parent != 0 && load<u32>(parent, BRANCH) != 0) {
     // A branching node with one child left goes too; its other child takes its place.
-    store<u32>(parentSlot, childOf(parent, slot == parent ? 1 : 0));
+    fill(parentSlot, childOf(parent, slot == parent ? 1 : 0));
     poolGive(map, parent);
   } else {
-    store<u32>(slot, left != 0 ? left : right);
+    fill(slot, left != 0 ? left : right);
   }
   poolGive(map, node);
   return 0;
@@ -275,13 +288,13 @@ export function trie_get_next_key(map: u32, key: u32, next: u32): i32 {
 /** Frees every node; the map is about to be freed. */
 export function trie_clear(map: u32): void {
   let node = load<u32>(map, LPM_ROOT);
-  store<u32>(map, 0, LPM_ROOT);
+  store<u64>(map, 0, LPM_ROOT);
   while (node != 0) {
     // Rotate the left child up: the walk needs no stack.
     const left = childOf(node, 0);
     if (left != 0) {
       store<u32>(node, childOf(left, 1));
-      store<u32>(left, node, 4);
+      store<u32>(left, node, SLOT);
       node = left;
       continue;
     }

@@ -46,9 +46,9 @@ export const MAP_PRIVATE: usize = 112;
 /** Queue, stack: u32 slot numbers. */
 export const QUEUE_HEAD: usize = MAP_PRIVATE;
 export const QUEUE_TAIL: usize = MAP_PRIVATE + 4;
-/** LPM trie: u32 root node, u32 data words. */
+/** LPM trie: slot of the root (lpm_trie.ts), u32 data words. */
 export const LPM_ROOT: usize = MAP_PRIVATE;
-export const LPM_WORDS: usize = MAP_PRIVATE + 4;
+export const LPM_WORDS: usize = MAP_PRIVATE + 8;
 /** LRU: u32 list records, u32 local records, u32 target of free nodes, u32 nodes scanned at a time. */
 export const LRU_LISTS: usize = MAP_PRIVATE;
 export const LRU_LOCALS: usize = MAP_PRIVATE + 4;

@@ -15,7 +15,7 @@ const FLAGS = BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | ACCESS_FLAGS;
 const MAX_DATA = 256;
 /** sizeof(struct lpm_trie_node). */
 const TRIE_NODE = 24;
-const WORDS = MAP_RECORD.private + 4;
+const WORDS = MAP_RECORD.private + 8;
 
 function checkTrie(attr: MapAttr): Errno | 0 {
   const { keySize, valueSize } = attr;
@@ -27,7 +27,7 @@ function checkTrie(attr: MapAttr): Errno | 0 {
 
 function createTrie(memory: Memory, map: number, attr: MapAttr): void {
   const words = roundUp(attr.keySize - 4, 8) / 8;
-  const valueOff = 16 + words * 8;
+  const valueOff = 24 + words * 8;
   memory.writeU32(map + WORDS, words);
   memory.writeU32(map + MAP_RECORD.valueOff, valueOff);
   memory.writeU32(map + MAP_RECORD.stride, valueOff + roundUp(attr.valueSize, 8));

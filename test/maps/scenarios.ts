@@ -308,7 +308,7 @@ const elements: Scenario[] = [
       { op: "deleteBatch", map: 1, count: 2, keys: u32(2) + u32(3) },
       { op: "updateBatch", map: 1, count: 1, keys: u32(7), values: u64(7), flags: 1 },
       { op: "updateBatch", map: 1, count: 1, keys: u32(7), values: u64(7) },
-      { op: "lookupBatch", map: 1, count: 4, in: u32(8) },
+      { op: "lookupBatch", map: 1, count: 4, in: u32(99) },
       { op: "lookupBatch", map: 1, count: 4, remove: true },
       { op: "lookupBatch", map: 1, count: 4 },
     ],
