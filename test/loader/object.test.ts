@@ -84,6 +84,19 @@ describe("load and run", () => {
     expect(got).toEqual([1, 2]);
   });
 
+  test("a perf event array has a slot per CPU, and a reader", () => {
+    const { obj } = loaded();
+    expect(obj.maps.samples.info().maxEntries).toBe(2);
+    const samples = obj.maps.samples.events({ type: "struct event" });
+    expect(obj.progs.report.testRun().retval).toBe(0);
+    expect(samples.read()).toEqual([{ id: 9, saddr: "10.0.0.2", total: 40n }]);
+    samples.close();
+    expect(failure(() => obj.maps.samples.events({ type: "nothing" })).message).toContain(
+      "event type 'nothing' is not in",
+    );
+    expect(failure(() => obj.maps.flows.events())).toMatchObject({ errno: "EINVAL" });
+  });
+
   test("closing leaves no object behind", () => {
     const { obj, bpf } = loaded();
     bpf.objUnpin("/sys/fs/bpf/shared");
