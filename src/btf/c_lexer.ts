@@ -1,15 +1,15 @@
-/** Tokens of C declarations: names, integers, punctuation. Comments are white space; there is no preprocessor. */
+/** Tokens of C declarations: names, integers, strings (without escapes), punctuation. Comments are white space; there is no preprocessor. */
 
 import { BpfError, EINVAL } from "../abi/errno.ts";
 
 export interface Token {
-  readonly kind: "name" | "number" | "punct" | "end";
+  readonly kind: "name" | "number" | "punct" | "string" | "end";
   readonly text: string;
   readonly line: number;
 }
 
 const PATTERN =
-  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|\s+|([A-Za-z_]\w*)|(0[xX][0-9a-fA-F]+|\d+)[uUlL]*|(\.\.\.|<<|>>|[-+*/%|&^~!(){}[\],;:=<>])/gy;
+  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|\s+|([A-Za-z_]\w*)|(0[xX][0-9a-fA-F]+|\d+)[uUlL]*|"([^"\\\n]*)"|(\.\.\.|<<|>>|[-+*/%|&^~!(){}[\],;:=<>])/gy;
 
 export function tokenize(text: string, source: string): Token[] {
   const tokens: Token[] = [];
@@ -20,9 +20,10 @@ export function tokenize(text: string, source: string): Token[] {
     PATTERN.lastIndex = at;
     const match = PATTERN.exec(text);
     if (!match) throw new BpfError(EINVAL, `${source}:${line}: unexpected '${text[at]}' in C declarations`, { line });
-    const [all, name, number, punct] = match;
+    const [all, name, number, string, punct] = match;
     if (name !== undefined) tokens.push({ kind: "name", text: name, line });
     else if (number !== undefined) tokens.push({ kind: "number", text: number, line });
+    else if (string !== undefined) tokens.push({ kind: "string", text: string, line });
     else if (punct !== undefined) tokens.push({ kind: "punct", text: punct, line });
     for (const c of all) if (c === "\n") line++;
     at += all.length;
@@ -57,7 +58,7 @@ export class TokenStream {
   }
 
   is(text: string): boolean {
-    return this.token.text === text && this.token.kind !== "end";
+    return this.token.text === text && this.token.kind !== "end" && this.token.kind !== "string";
   }
 
   accept(text: string): boolean {

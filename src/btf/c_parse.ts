@@ -174,6 +174,13 @@ export class CTypes {
         wraps.push((id) => this.#derive(`${text} ${id}`, id, (b) => (text === "const" ? b.const(id) : b.volatile(id))));
       } else if (Object.hasOwn(TYPE_TAGS, text)) {
         wraps.push((id) => this.#derive(`tag ${text} ${id}`, id, (b) => b.typeTag(TYPE_TAGS[text], id)));
+      } else if (text === "__attribute__" && tokens.peek(3).text === "btf_type_tag") {
+        for (const expected of ["__attribute__", "(", "(", "btf_type_tag", "("]) tokens.expect(expected);
+        if (tokens.token.kind !== "string") tokens.fail(`wanted a string, saw '${tokens.token.text}'`);
+        const tag = tokens.next().text;
+        wraps.push((id) => this.#derive(`tag "${tag}" ${id}`, id, (b) => b.typeTag(tag, id)));
+        for (const expected of [")", ")"]) tokens.expect(expected);
+        if (!tokens.is(")")) tokens.fail(`wanted ')', saw '${tokens.token.text}'`);
       } else if (type !== undefined) {
         break;
       } else if (INT_WORDS.has(text)) {

@@ -101,14 +101,14 @@ describe("fields", () => {
   const bits = btfFromC("struct b { unsigned a : 3; int b : 5; unsigned long wide : 40; unsigned plain; };");
   const moved = btfFromC(`struct b {
     unsigned char pad; unsigned a : 7; int b; unsigned long w0 : 30; unsigned long wide : 34; unsigned plain : 20; };`);
-  it.each([
-    ["byte_off", R.BPF_CORE_FIELD_BYTE_OFFSET, ["0:0", 0n], ["0:1", 4n], ["0:2", 8n]],
-    ["byte_sz", R.BPF_CORE_FIELD_BYTE_SIZE, ["0:0", 4n], ["0:1", 4n], ["0:2", 8n]],
-    ["signed", R.BPF_CORE_FIELD_SIGNED, ["0:0", 0n], ["0:1", 1n], ["0:2", 0n]],
-    ["lshift", R.BPF_CORE_FIELD_LSHIFT_U64, ["0:0", 49n], ["0:1", 32n], ["0:2", 0n]],
-    ["rshift", R.BPF_CORE_FIELD_RSHIFT_U64, ["0:0", 57n], ["0:1", 32n], ["0:2", 30n]],
-  ] as const)("bitfields: %s", (_, kind, ...wants) => {
-    for (const [access, want] of wants) {
+  it.each<[string, number, Record<string, bigint>]>([
+    ["byte_off", R.BPF_CORE_FIELD_BYTE_OFFSET, { "0:0": 0n, "0:1": 4n, "0:2": 8n }],
+    ["byte_sz", R.BPF_CORE_FIELD_BYTE_SIZE, { "0:0": 4n, "0:1": 4n, "0:2": 8n }],
+    ["signed", R.BPF_CORE_FIELD_SIGNED, { "0:0": 0n, "0:1": 1n, "0:2": 0n }],
+    ["lshift", R.BPF_CORE_FIELD_LSHIFT_U64, { "0:0": 49n, "0:1": 32n, "0:2": 0n }],
+    ["rshift", R.BPF_CORE_FIELD_RSHIFT_U64, { "0:0": 57n, "0:1": 32n, "0:2": 30n }],
+  ])("bitfields: %s", (_, kind, wants) => {
+    for (const [access, want] of Object.entries(wants)) {
       expect([access, relocate(bits, moved, "b", access, kind).newVal]).toEqual([access, want]);
     }
     const { validate } = relocate(bits, moved, "b", "0:0", kind);
