@@ -3,12 +3,13 @@
  * where permitted, Linux's JIT through BPF_PROG_TEST_RUN.
  *
  * Numbers are ns per run, net of the engine's own empty run; medians of rounds in which the engines take turns. Warm: each
- * program has run long enough for the optimising compiler. "compile" is cold: image to instance.
+ * program has run long enough for the optimising compiler. "load" (verification) and "compile" (verified program to
+ * instance) are cold, in ms.
  */
 import { parseArgs } from "node:util";
 import { Linux } from "./linux.ts";
 import { openPrograms } from "./programs.ts";
-import { type Loaded, Skep, type SkepLoaded } from "./skep.ts";
+import { type Loaded, Skep } from "./skep.ts";
 
 const SAMPLE_MS = 15;
 const WARM_MS = 60;
@@ -19,6 +20,7 @@ interface Row {
   readonly jit: number;
   readonly interp: number;
   readonly linux: number | undefined;
+  readonly loadMs: number;
   readonly compileMs: number;
 }
 
@@ -32,11 +34,12 @@ async function main(): Promise<void> {
   const programs = openPrograms().filter((p) => wanted(p.name));
   const skep = new Skep();
   const linux = new Linux();
-  const engines: { jit: SkepLoaded[]; interp: Loaded[]; linux: Loaded[] } = { jit: [], interp: [], linux: [] };
-  for (const p of programs) {
-    engines.jit.push(skep.loadJit(p));
-    engines.interp.push(skep.loadInterp(p));
-  }
+  const loaded = programs.map((p) => skep.load(p));
+  const engines: { jit: Loaded[]; interp: Loaded[]; linux: Loaded[] } = {
+    jit: loaded.map((p) => p.jit),
+    interp: loaded.map((p) => p.interp),
+    linux: [],
+  };
   try {
     for (const p of programs) engines.linux.push(await linux.load(p));
   } catch (error) {
@@ -53,7 +56,8 @@ async function main(): Promise<void> {
     jit: jit[n],
     interp: interp[n],
     linux: lin[n],
-    compileMs: engines.jit[n].compileMs,
+    loadMs: loaded[n].loadMs,
+    compileMs: loaded[n].compileMs,
   }));
   if (values.json) console.log(JSON.stringify(rows));
   else print(rows);
@@ -114,9 +118,13 @@ function print(rows: readonly Row[]): void {
     ns(r.linux),
     r.linux === undefined || r.name === "empty" ? "-" : (r.jit / r.linux).toFixed(2),
     ns(r.interp),
-    r.compileMs.toFixed(2),
+    r.loadMs.toFixed(1),
+    r.compileMs.toFixed(1),
   ]);
-  const table = [["ns per run, net of empty", "JIT", "Linux JIT", "JIT/Linux", "interpreter", "compile ms"], ...cells];
+  const table = [
+    ["ns per run, net of empty", "JIT", "Linux JIT", "JIT/Linux", "interpreter", "load ms", "compile ms"],
+    ...cells,
+  ];
   const widths = table[0].map((_, c) => Math.max(...table.map((row) => row[c].length)));
   for (const row of table) console.log(row.map((s, c) => (c ? s.padStart(widths[c]) : s.padEnd(widths[c]))).join("  "));
 }

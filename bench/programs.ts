@@ -7,6 +7,8 @@ import type { MapSpec, ProgSpec } from "../src/object/spec.ts";
 export interface BenchProgram {
   readonly name: string;
   readonly title: string;
+  /** The object. */
+  readonly file: string;
   readonly prog: ProgSpec;
   readonly maps: readonly MapSpec[];
   /** By position in `maps`. */
@@ -100,7 +102,7 @@ export function openPrograms(): BenchProgram[] {
   return PROGRAMS.map(([name, title]) => {
     const file = fileURLToPath(new URL(`progs/${name}.o`, sourceDir()));
     const { maps, progs } = openSpec(readFileSync(file), file);
-    return { name, title, prog: progs[0], maps, elements: maps.map((m) => CONTENTS[m.name]?.() ?? NOTHING) };
+    return { name, title, file, prog: progs[0], maps, elements: maps.map((m) => CONTENTS[m.name]?.() ?? NOTHING) };
   });
 }
 
