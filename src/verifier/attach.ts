@@ -56,7 +56,7 @@ const NORETURN = new Set([
   "make_task_dead",
 ]);
 
-/** Sets env.facts.attach. @throws Reject */
+/** Finds env.facts.attach. @throws Reject */
 export function checkAttachBtfId(env: VerifierEnv): void {
   const { input } = env;
   const type = input.progType;
@@ -69,11 +69,17 @@ export function checkAttachBtfId(env: VerifierEnv): void {
     env.reject(EINVAL, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
   }
   if (type === abi.BPF_PROG_TYPE_STRUCT_OPS) {
-    env.facts.attach = structOpsTarget(env);
+    setTarget(env, structOpsTarget(env));
     return;
   }
   if (type !== abi.BPF_PROG_TYPE_TRACING && type !== abi.BPF_PROG_TYPE_LSM && type !== abi.BPF_PROG_TYPE_EXT) return;
-  env.facts.attach = funcTarget(env);
+  setTarget(env, funcTarget(env));
+}
+
+/** From now on the helpers that the target allows count; what was asked before did not know it. */
+function setTarget(env: VerifierEnv, target: AttachTarget): void {
+  env.facts.setAttach(target);
+  env.callFacts.clear();
 }
 
 function canSleep(env: VerifierEnv): boolean {

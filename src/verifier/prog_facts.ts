@@ -68,7 +68,7 @@ export class ProgFacts {
   readonly gpl: boolean;
   /** The program as a whole may sleep. */
   readonly sleepable: boolean;
-  attach: AttachTarget | undefined = undefined;
+  #attach: AttachTarget | undefined = undefined;
   /** References that the program owns from the start, by offset of the context argument. */
   readonly ctxArgRefs = new Map<number, number>();
   readonly #metas = new Map<Btf, StructMetas>();
@@ -88,6 +88,15 @@ export class ProgFacts {
     this.progType = progType;
     this.gpl = GPL_LICENSES.has(input.license);
     this.sleepable = (input.progFlags & F_SLEEPABLE) !== 0;
+  }
+
+  get attach(): AttachTarget | undefined {
+    return this.#attach;
+  }
+
+  setAttach(target: AttachTarget): void {
+    this.#attach = target;
+    this.#mayCall.clear();
   }
 
   /** Key in the tables of contexts and helpers. */
