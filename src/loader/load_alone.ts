@@ -26,8 +26,10 @@ export interface Verdict {
   readonly insns: number;
   readonly states: number;
   readonly us: number;
-  /** Why; empty on success. */
+  /** Why: the verifier's last words, or the loader's error; empty on success. */
   readonly msg: string;
+  /** The same as one line that names file and program, with what the loader knows about it; empty on success. */
+  readonly message: string;
   /** Of the verifier. */
   readonly log: string;
   /** Byte code the verifier stopped at. */
@@ -76,13 +78,14 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
     }
     const { log = "", stats } = prog ?? {};
     const stage = prog?.wasVerified ? "verifier" : "loader";
-    return { ...failed, stage, ...countsOf(stats), msg: e.message, log, insnIdx: undefined, stats };
+    const { message } = e;
+    return { ...failed, stage, ...countsOf(stats), msg: message, message, log, insnIdx: undefined, stats };
   } finally {
     obj.close();
   }
 }
 
-const SUCCESS = { verdict: "success", stage: "ok", errno: 0, msg: "" } as const;
+const SUCCESS = { verdict: "success", stage: "ok", errno: 0, msg: "", message: "" } as const;
 
 function countsOf(stats: VerifierStats | undefined): { insns: number; states: number; us: number } {
   return { insns: stats?.insnsProcessed ?? 0, states: stats?.totalStates ?? 0, us: stats?.timeUs ?? 0 };

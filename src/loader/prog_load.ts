@@ -114,7 +114,7 @@ export function loadProg(ctx: LoadContext, plan: ProgPlan): LoadedProg {
     const log = fixupLog(e.log, ctx.spec, poisoned, e.insnIdx);
     throw new VerifierError(
       e.errno,
-      `${where}: ${lastWords(log) || message}${licenseHint(ctx.spec, log)}`,
+      `${where}: ${lastWords(log) || message}${hint(ctx.spec, log, poisoned)}`,
       { log, insnIdx: e.insnIdx, stats: e.stats, context: e.context },
       e,
     );
@@ -139,9 +139,16 @@ export function lastWords(log: string): string {
 
 const STATISTICS = /^(processed \d+ insns|verification time |stack depth |mark_precise: |insns processed )/;
 
-function licenseHint(spec: ObjectSpec, log: string): string {
-  if (!/GPL[- ]/.test(lastWords(log)) || spec.license !== undefined) return "";
-  return ` (missing license: section 'license' is not there; wanted char LICENSE[] SEC("license") = "GPL")`;
+/** What the loader knows about the verifier's last words, in brackets. */
+function hint(spec: ObjectSpec, log: string, poisoned: readonly Poisoned[]): string {
+  const words = lastWords(log);
+  if (/GPL[- ]/.test(words)) {
+    const seen =
+      spec.license === undefined ? "missing license: there is no section 'license'" : `license is '${spec.license}'`;
+    return ` (${seen}; wanted char LICENSE[] SEC("license") = "GPL")`;
+  }
+  const relo = poisoned.find((p) => words === `failed to resolve CO-RE relocation ${p.relo}`);
+  return relo ? ` (${relo.reason})` : "";
 }
 
 function patchReloc(ctx: LoadContext, insns: Insns, r: Reloc): void {
