@@ -40,6 +40,7 @@ import {
   ARG_PTR_TO_MEM,
   ARG_PTR_TO_UNINIT_MEM,
   MEM_RDONLY,
+  MEM_WRITE,
   RET_INTEGER,
 } from "./types.ts";
 
@@ -152,7 +153,7 @@ export const set_retval: Helper = {
 export const sysctl_get_name: Helper = {
   id: BPF_FUNC_sysctl_get_name,
   name: "sysctl_get_name",
-  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
+  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_WRITE, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "ppqq:i",
   unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
 };

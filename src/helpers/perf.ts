@@ -44,6 +44,7 @@ import {
   ARG_PTR_TO_MEM_OR_NULL,
   ARG_PTR_TO_UNINIT_MEM,
   MEM_RDONLY,
+  MEM_WRITE,
   RET_INTEGER,
 } from "./types.ts";
 
@@ -158,7 +159,7 @@ export const get_stack: Helper = {
         BPF_PROG_TYPE_LSM,
       ],
       proto: {
-        args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
+        args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
         ret: RET_INTEGER,
         gplOnly: true,
       },
@@ -182,7 +183,7 @@ export const read_branch_records: Helper = {
   id: BPF_FUNC_read_branch_records,
   name: "read_branch_records",
   proto: {
-    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM_OR_NULL, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM_OR_NULL | MEM_WRITE, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING],
     ret: RET_INTEGER,
     gplOnly: true,
   },

@@ -62,7 +62,7 @@ export const snprintf: Helper = {
   name: "snprintf",
   proto: {
     args: [
-      ARG_PTR_TO_MEM_OR_NULL,
+      ARG_PTR_TO_MEM_OR_NULL | MEM_WRITE,
       ARG_CONST_SIZE_OR_ZERO,
       ARG_PTR_TO_CONST_STR,
       ARG_PTR_TO_MEM | PTR_MAYBE_NULL | MEM_RDONLY,
@@ -121,7 +121,7 @@ export const snprintf_btf: Helper = {
   id: BPF_FUNC_snprintf_btf,
   name: "snprintf_btf",
   proto: {
-    args: [ARG_PTR_TO_MEM, ARG_CONST_SIZE, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE, ARG_ANYTHING],
+    args: [ARG_PTR_TO_MEM | MEM_WRITE, ARG_CONST_SIZE, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE, ARG_ANYTHING],
     ret: RET_INTEGER,
   },
   abi: "ppppq:i",

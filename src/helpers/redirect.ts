@@ -80,7 +80,11 @@ export const redirect_peer: Helper = {
 export const fib_lookup: Helper = {
   id: BPF_FUNC_fib_lookup,
   name: "fib_lookup",
-  proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
+  proto: {
+    args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_WRITE, ARG_CONST_SIZE, ARG_ANYTHING],
+    ret: RET_INTEGER,
+    gplOnly: true,
+  },
   abi: "pppp:i",
   call: skbFibLookup,
   variants: [{ progs: [BPF_PROG_TYPE_XDP], call: xdpFibLookup }],

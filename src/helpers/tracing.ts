@@ -84,7 +84,11 @@ export const get_func_arg_cnt: Helper = {
 export const d_path: Helper = {
   id: BPF_FUNC_d_path,
   name: "d_path",
-  proto: { args: [ARG_PTR_TO_BTF_ID, ARG_PTR_TO_MEM, ARG_CONST_SIZE_OR_ZERO], ret: RET_INTEGER, argBtf: ["path"] },
+  proto: {
+    args: [ARG_PTR_TO_BTF_ID, ARG_PTR_TO_MEM | MEM_WRITE, ARG_CONST_SIZE_OR_ZERO],
+    ret: RET_INTEGER,
+    argBtf: ["path"],
+  },
   abi: "ppp:i",
 };
 
