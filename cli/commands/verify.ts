@@ -42,25 +42,27 @@ export const verify: CliCommand = {
     const logLevel = log === undefined ? 4 : level(log);
     const kernelBtf = loadKernelBtf(btf).btf;
     const rows: Row[] = [];
+    const messages: string[] = [];
     let matched = names === undefined;
     for (const file of files as string[]) {
-      for (const row of verifyFile(file)) {
+      for (const { row, message } of verifyFile(file)) {
         rows.push(row);
+        if (message !== "") messages.push(message);
         if (asJson) io.out(`${JSON.stringify(row)}\n`);
       }
     }
     if (!matched) throw new UsageError(`no program is named ${names?.map((n) => `'${n}'`).join(", ")}`);
-    if (!asJson) report(rows, io);
+    if (!asJson) report(rows, messages, io);
     return rows.every((r) => r.verdict === "success") ? 0 : 1;
 
-    function* verifyFile(file: string): Generator<Row> {
+    function* verifyFile(file: string): Generator<{ row: Row; message: string }> {
       let spec: ObjectSpec;
       try {
         spec = openSpec(readFile(file), file);
       } catch (e) {
         if (!(e instanceof BpfError)) throw e;
         matched = true;
-        yield unopened(file, e);
+        yield { row: unopened(file, e), message: e.message };
         return;
       }
       const progs = spec.progs.filter((p) => names === undefined || names.includes(p.name));
@@ -71,13 +73,14 @@ export const verify: CliCommand = {
           log: text,
           insnIdx: _,
           stats: __,
+          message,
           ...row
         } = loadAlone(spec, name, kernel.spawn(), {
           kernelBtf,
           logLevel,
         });
         if (log !== undefined && !asJson) io.out(`${text}${text.endsWith("\n") ? "" : "\n"}`);
-        yield row;
+        yield { row, message };
       }
     }
   },
@@ -104,7 +107,7 @@ function level(text: string): number {
   return n;
 }
 
-function report(rows: readonly Row[], io: Io): void {
+function report(rows: readonly Row[], messages: readonly string[], io: Io): void {
   const c = colors(io);
   const opened = rows.filter((r) => r.prog !== "");
   const cells = opened.map((r) => [
@@ -117,10 +120,7 @@ function report(rows: readonly Row[], io: Io): void {
     formatCount(r.us),
   ]);
   if (opened.length > 0) io.out(table(io, ["FILE", "PROGRAM", "TYPE", "VERDICT", ">INSNS", ">STATES", ">µs"], cells));
-  for (const r of rows.filter((r) => r.verdict === "failure")) {
-    const where = r.msg.startsWith(r.file) ? "" : `${r.file}: ${r.prog}: `;
-    io.out(`${c.red("✗")} ${where}${r.msg.trim()}\n`);
-  }
+  for (const message of messages) io.out(`${c.red("✗")} ${message}\n`);
   const good = rows.filter((r) => r.verdict === "success").length;
   const bad = rows.length - good;
   io.out(`${good} accepted, ${bad === 0 ? "0 refused" : c.red(`${bad} refused`)}\n`);

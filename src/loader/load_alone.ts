@@ -64,21 +64,14 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
   } catch (e) {
     if (!(e instanceof BpfError)) throw e;
     const failed = { ...base, verdict: "failure", errno: e.errno } as const;
+    const { message } = e;
     if (e instanceof VerifierError) {
       const { log, insnIdx, stats } = e;
-      return {
-        ...failed,
-        stage: "verifier",
-        ...countsOf(stats),
-        msg: lastWords(log) || e.message,
-        log,
-        insnIdx,
-        stats,
-      };
+      const msg = lastWords(log) || message;
+      return { ...failed, stage: "verifier", ...countsOf(stats), msg, message, log, insnIdx, stats };
     }
     const { log = "", stats } = prog ?? {};
     const stage = prog?.wasVerified ? "verifier" : "loader";
-    const { message } = e;
     return { ...failed, stage, ...countsOf(stats), msg: message, message, log, insnIdx: undefined, stats };
   } finally {
     obj.close();
