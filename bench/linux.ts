@@ -1,10 +1,9 @@
 /** The bench's programs on the Linux kernel below, through linux.py; absent where that is not permitted. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { toHex } from "../src/bytes/hex.ts";
 import { encode } from "../src/isa/codec.ts";
-import { type BenchProgram, packet } from "./programs.ts";
+import { type BenchProgram, packet, sourceFile } from "./programs.ts";
 import type { Loaded } from "./skep.ts";
 
 type Reply = { error?: string; prog?: number; ns?: number; retval?: number };
@@ -15,8 +14,7 @@ export class Linux {
   readonly #readline: Interface;
 
   constructor() {
-    const script = new URL(import.meta.url.includes("/dist/") ? "../../bench/linux.py" : "linux.py", import.meta.url);
-    this.#child = spawn("python3", [fileURLToPath(script)]);
+    this.#child = spawn("python3", [sourceFile("linux.py")]);
     this.#readline = createInterface({ input: this.#child.stdout });
     this.#lines = this.#readline[Symbol.asyncIterator]();
     this.#child.on("error", () => this.#readline.close());

@@ -7,6 +7,7 @@
  * instance) are cold, in ms.
  */
 import { parseArgs } from "node:util";
+import { type CaptureFigures, firewallOverCapture } from "./capture.ts";
 import { Linux } from "./linux.ts";
 import { openPrograms } from "./programs.ts";
 import { type Loaded, Skep } from "./skep.ts";
@@ -59,8 +60,21 @@ async function main(): Promise<void> {
     loadMs: loaded[n].loadMs,
     compileMs: loaded[n].compileMs,
   }));
-  if (values.json) console.log(JSON.stringify(rows));
-  else print(rows);
+  const capture = positionals.length === 0 ? firewallOverCapture(1_000_000) : undefined;
+  if (values.json) console.log(JSON.stringify({ rows, capture }));
+  else {
+    print(rows);
+    if (capture) printCapture(capture);
+  }
+}
+
+function printCapture({ packets, dropped, packetsPerSecond, kernelBytes, memoryBytes }: CaptureFigures): void {
+  const rate = `${(packetsPerSecond / 1e6).toFixed(2)} million packets/s`;
+  console.log(`\nfirewall over a capture of ${packets} packets: ${rate} from pcapng to verdict, ${dropped} dropped`);
+  const bytes = ([early, late]: readonly [number, number]): string => `${early} -> ${late} bytes`;
+  console.log(
+    `  from packet ${packets / 10} to the last: allocated ${bytes(kernelBytes)}, memory ${bytes(memoryBytes)}`,
+  );
 }
 
 /** Every engine must return the same, or the times mean nothing. */

@@ -100,13 +100,14 @@ const PROGRAMS = [
 
 export function openPrograms(): BenchProgram[] {
   return PROGRAMS.map(([name, title]) => {
-    const file = fileURLToPath(new URL(`progs/${name}.o`, sourceDir()));
+    const file = sourceFile(`progs/${name}.o`);
     const { maps, progs } = openSpec(readFileSync(file), file);
     return { name, title, file, prog: progs[0], maps, elements: maps.map((m) => CONTENTS[m.name]?.() ?? NOTHING) };
   });
 }
 
-/** bench/ of the sources: this file runs from dist/bench/. */
-function sourceDir(): URL {
-  return import.meta.url.includes("/dist/") ? new URL("../../bench/", import.meta.url) : new URL(".", import.meta.url);
+/** A file named relative to bench/ of the sources: this runs from dist/bench/. */
+export function sourceFile(path: string): string {
+  const dir = import.meta.url.includes("/dist/") ? "../../bench/" : "./";
+  return fileURLToPath(new URL(dir + path, import.meta.url));
 }
