@@ -6,6 +6,9 @@
 import { HEAP_BASE } from "../memory/layout";
 
 const EFAULT: i32 = 14;
+const ERANGE: i32 = 34;
+/** Lowest kernel address of x86-64 with four levels of pages. */
+const KERNEL_START: u64 = 0xffff800000000000;
 
 /** Bytes of linear memory from src on; 0 when src itself is unreadable. */
 // @ts-ignore: decorator
@@ -41,6 +44,21 @@ export function probe_read_str(dst: u32, size: u32, src: u64): i32 {
   }
   store<u8>(dst + size - 1, 0);
   return <i32>size;
+}
+
+/** Linux tells addresses that cannot be the kernel's (ERANGE) from kernel addresses that are not mapped (EFAULT). */
+// @ts-ignore: decorator
+@inline
+function kernelError(err: i32, src: u64): i32 {
+  return err == -EFAULT && src < KERNEL_START ? -ERANGE : err;
+}
+
+export function probe_read_kernel(dst: u32, size: u32, src: u64): i32 {
+  return kernelError(probe_read(dst, size, src), src);
+}
+
+export function probe_read_kernel_str(dst: u32, size: u32, src: u64): i32 {
+  return kernelError(probe_read_str(dst, size, src), src);
 }
 
 /** strncmp: -1, 0 or 1. */

@@ -62,7 +62,7 @@ export const probe_read_kernel: Helper = {
   name: "probe_read_kernel",
   proto: { args: [ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "ppq:i",
-  core: "probe_read",
+  core: "probe_read_kernel",
 };
 
 export const probe_read_kernel_str: Helper = {
@@ -70,7 +70,7 @@ export const probe_read_kernel_str: Helper = {
   name: "probe_read_kernel_str",
   proto: { args: [ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "ppq:i",
-  core: "probe_read_str",
+  core: "probe_read_kernel_str",
 };
 
 export const probe_write_user: Helper = {
