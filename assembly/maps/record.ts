@@ -49,6 +49,9 @@ export const QUEUE_TAIL: usize = MAP_PRIVATE + 4;
 /** LPM trie: slot of the root (lpm_trie.ts), u32 data words. */
 export const LPM_ROOT: usize = MAP_PRIVATE;
 export const LPM_WORDS: usize = MAP_PRIVATE + 8;
+/** u32 table over the first bits, u32 how many (lpm_index.ts). */
+export const LPM_INDEX: usize = MAP_PRIVATE + 12;
+export const LPM_INDEX_BITS: usize = MAP_PRIVATE + 16;
 /** LRU: u32 list records, u32 local records, u32 target of free nodes, u32 nodes scanned at a time. */
 export const LRU_LISTS: usize = MAP_PRIVATE;
 export const LRU_LOCALS: usize = MAP_PRIVATE + 4;

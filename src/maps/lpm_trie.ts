@@ -16,6 +16,7 @@ const MAX_DATA = 256;
 /** sizeof(struct lpm_trie_node). */
 const TRIE_NODE = 24;
 const WORDS = MAP_RECORD.private + 8;
+const INDEX = MAP_RECORD.private + 12;
 
 function checkTrie(attr: MapAttr): Errno | 0 {
   const { keySize, valueSize } = attr;
@@ -39,6 +40,7 @@ export const lpm_trie: MapType = {
   privilege: "bpf",
   check: checkTrie,
   create: createTrie,
+  areas: [INDEX],
   clear: (map) => map.core.trie_clear(map.addr),
   access: elemAccess,
   batch: "trie",

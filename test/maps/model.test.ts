@@ -291,6 +291,69 @@ describe("LPM trie", () => {
   }
 });
 
+describe("large LPM tries", () => {
+  it("find the same through the table over the first bits, while they grow and shrink", () => {
+    const memory = new Memory();
+    const base = memory.allocatedBytes;
+    const map = new BpfMap(memory, {
+      type: bpf.BPF_MAP_TYPE_LPM_TRIE,
+      keySize: 8,
+      valueSize: 4,
+      maxEntries: 10_000,
+      flags: bpf.BPF_F_NO_PREALLOC,
+    });
+    const model = new Map<string, number>();
+    let seed = 4711;
+    const random = (n: number): number => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+      return (seed >>> 8) % n;
+    };
+    const mask = (bits: number): number => (bits === 0 ? 0 : (-1 << (32 - bits)) >>> 0);
+    // Addresses in few networks, so that prefixes of every length nest.
+    const address = (): number => ((random(6) << 29) ^ (random(40) << 20) ^ random(1 << 20)) >>> 0;
+    const key = (bits: number, addr: number): Uint8Array => {
+      const out = new Uint8Array(8);
+      new DataView(out.buffer).setUint32(0, bits, true);
+      new DataView(out.buffer).setUint32(4, addr, false);
+      return out;
+    };
+    const expected = (addr: number, bits = 32): number | undefined => {
+      for (let len = bits; len >= 0; len--) {
+        const value = model.get(`${len}/${(addr & mask(len)) >>> 0}`);
+        if (value !== undefined) return value;
+      }
+      return undefined;
+    };
+    const check = (times: number): void => {
+      for (let n = 0; n < times; n++) {
+        const addr = address();
+        const bits = n % 4 === 0 ? random(33) : 32;
+        const got = map.lookup(key(bits, addr));
+        expect(got && new DataView(got.buffer).getUint32(0, true)).toBe(expected(addr, bits));
+      }
+    };
+    for (const target of [14, 40, 500, 530, 4000, 5000, 4090, 300, 10, 600]) {
+      for (let n = 0; model.size !== target; n++) {
+        const bits = [0, 4, 7, 8, 9, 11, 12, 13, 15, 16, 17, 20, 24, 24, 28, 32, 32, 32][random(18)]!;
+        if (model.size < target) {
+          const addr = address();
+          map.update(key(bits, addr), new Uint8Array(Uint32Array.of(n).buffer));
+          model.set(`${bits}/${(addr & mask(bits)) >>> 0}`, n);
+        } else {
+          const [id] = [...model.keys()].slice(random(Math.min(model.size, 50)));
+          const [len, addr] = id!.split("/").map(Number);
+          map.delete(key(len!, addr!));
+          model.delete(id!);
+        }
+      }
+      check(400);
+    }
+    map.free();
+    map.core.rcu_quiescent();
+    expect(memory.allocatedBytes).toBe(base);
+  });
+});
+
 describe("queues and stacks", () => {
   for (const type of [bpf.BPF_MAP_TYPE_QUEUE, bpf.BPF_MAP_TYPE_STACK]) {
     it(`type ${type} does what an array does`, () => {
