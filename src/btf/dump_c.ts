@@ -12,6 +12,7 @@
 
 import { BpfError, E2BIG, ELOOP } from "../abi/errno.ts";
 import type { Btf } from "./btf.ts";
+import { sortedIds } from "./dump_c_order.ts";
 import {
   BTF_KIND_ARRAY,
   BTF_KIND_CONST,
@@ -40,6 +41,8 @@ import {
 export interface DumpCOptions {
   /** Only these types and what they need; all types without it. */
   readonly roots?: readonly number[];
+  /** In the order of newer bpftools, by kind and name, rather than by id. */
+  readonly sorted?: boolean;
   /** Also declare kfuncs (FUNCs tagged bpf_kfunc), as newer bpftools do. */
   readonly kfuncs?: boolean;
 }
@@ -75,15 +78,19 @@ export function dumpC(btf: Btf, options: DumpCOptions = {}): string {
   if (options.roots) {
     for (const id of options.roots) text += dumper.dump(id);
   } else {
-    for (let id = Math.max(btf.firstId, 1); id < btf.typeCount; id++) text += dumper.dump(id);
+    for (const id of options.sorted ? sortedIds(btf) : ownIds(btf)) text += dumper.dump(id);
     if (options.kfuncs) text += kfuncPrototypes(btf, dumper);
   }
   return text + TAIL;
 }
 
+function* ownIds(btf: Btf): Iterable<number> {
+  for (let id = Math.max(btf.firstId, 1); id < btf.typeCount; id++) yield id;
+}
+
 function kfuncPrototypes(btf: Btf, dumper: CDumper): string {
   let text = "\n/* BPF kfuncs */\n#ifndef BPF_NO_KFUNC_PROTOTYPES\n";
-  for (let id = Math.max(btf.firstId, 1); id < btf.typeCount; id++) {
+  for (const id of ownIds(btf)) {
     if (btf.kind(id) !== BTF_KIND_DECL_TAG || btf.extra(id, 0) !== 0xffffffff || btf.nameOf(id) !== "bpf_kfunc")
       continue;
     const func = btf.ref(id);

@@ -79,6 +79,7 @@ const IS_LINK = kindTable({
   [BTF_KIND_TYPE_TAG]: 1,
   [BTF_KIND_VAR]: 1,
   [BTF_KIND_FUNC]: 1,
+  [BTF_KIND_DECL_TAG]: 1,
   [BTF_KIND_ARRAY]: 1,
 });
 /** Bit n set: n bytes is a size that the kind may have. */

@@ -11,6 +11,9 @@ describe("as bpftool", () => {
   it("format c", () => {
     expect(dumpC(btf)).toBe(fixtureText("layout.h"));
   });
+  it("format c of bpftool 7.5: sorted, with kfuncs", () => {
+    expect(dumpC(btf, { sorted: true, kfuncs: true })).toBe(fixtureText("layout_sorted.h"));
+  });
   it("format raw", () => {
     expect(dumpRaw(btf)).toBe(fixtureText("layout.txt"));
   });
