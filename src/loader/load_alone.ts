@@ -81,5 +81,5 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
 const SUCCESS = { verdict: "success", stage: "ok", errno: 0, msg: "", message: "" } as const;
 
 function countsOf(stats: VerifierStats | undefined): { insns: number; states: number; us: number } {
-  return { insns: stats?.insnsProcessed ?? 0, states: stats?.totalStates ?? 0, us: stats?.timeUs ?? 0 };
+  return { insns: stats?.insnsProcessed ?? 0, states: stats?.totalStates ?? 0, us: Math.round(stats?.timeUs ?? 0) };
 }

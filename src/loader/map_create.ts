@@ -143,7 +143,9 @@ function makeNew(bpf: Bpf, plan: MapPlan, btfFd: Fd | undefined, where: string):
     }
     return fd;
   } catch (e) {
-    throw inMap(where, "cannot be created", e);
+    const name = MAP_TYPES[spec.type]?.name ?? `type ${spec.type}`;
+    const sizes = `key size ${spec.keySize}, value size ${plan.valueSize}, max_entries ${plan.maxEntries}`;
+    throw inMap(where, `cannot be created (${name}, ${sizes})`, e);
   } finally {
     // the outer map has copied what it needs to know
     if (innerMapFd !== undefined) bpf.close(innerMapFd);

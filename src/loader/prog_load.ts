@@ -114,7 +114,7 @@ export function loadProg(ctx: LoadContext, plan: ProgPlan): LoadedProg {
     const log = fixupLog(e.log, ctx.spec, poisoned, e.insnIdx);
     throw new VerifierError(
       e.errno,
-      `${where}: ${lastWords(log) || message}${hint(ctx.spec, log, poisoned)}`,
+      `${where}: ${complaint(log) || message}${hint(ctx.spec, log, poisoned)}`,
       { log, insnIdx: e.insnIdx, stats: e.stats, context: e.context },
       e,
     );
@@ -138,6 +138,17 @@ export function lastWords(log: string): string {
 }
 
 const STATISTICS = /^(processed \d+ insns|verification time |stack depth |mark_precise: |insns processed )/;
+
+/** All lines of the complaint that ends a log, as one: what was wrong, and what it was about. */
+function complaint(log: string): string {
+  const lines = log.split("\n").filter((l) => l !== "" && !STATISTICS.test(l));
+  const before = lines.findLastIndex((l) => TRACE.test(l));
+  return lines.slice(Math.max(before + 1, lines.length - 3)).join("; ");
+}
+
+/** Lines of a log that show the verifier's way, not its complaint. */
+const TRACE =
+  /^(\d+: |; |R\d+(_\w+)?=|frame\d+: |from \d+ to |caller:|callee:|returning from |func#|Func#|Validating |Live regs)/;
 
 /** What the loader knows about the verifier's last words, in brackets. */
 function hint(spec: ObjectSpec, log: string, poisoned: readonly Poisoned[]): string {
