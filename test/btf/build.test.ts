@@ -104,7 +104,7 @@ describe("builder", () => {
       fc.record({
         kind: fc.constant(K.BTF_KIND_DECL_TAG),
         name,
-        type: ref,
+        type: fc.constant(0),
         componentIdx: fc.integer({ min: -1, max: 5 }),
         attribute: fc.boolean(),
       }),
