@@ -4,6 +4,7 @@
  * Source   drivers/media/rc/bpf-lirc.c.
  */
 import { BPF_FUNC_rc_keydown, BPF_FUNC_rc_pointer_rel, BPF_FUNC_rc_repeat } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import { ARG_ANYTHING, ARG_PTR_TO_CTX, RET_INTEGER } from "./types.ts";
 
@@ -12,6 +13,7 @@ export const rc_repeat: Helper = {
   name: "rc_repeat",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER, gplOnly: true },
   abi: "p:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "infrared devices are not modelled" },
 };
 
 export const rc_keydown: Helper = {
@@ -19,6 +21,7 @@ export const rc_keydown: Helper = {
   name: "rc_keydown",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "ppqp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "infrared devices are not modelled" },
 };
 
 export const rc_pointer_rel: Helper = {
@@ -26,4 +29,5 @@ export const rc_pointer_rel: Helper = {
   name: "rc_pointer_rel",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "infrared devices are not modelled" },
 };

@@ -9,6 +9,7 @@ import {
   BPF_FUNC_lwt_seg6_adjust_srh,
   BPF_FUNC_lwt_seg6_store_bytes,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import { ARG_ANYTHING, ARG_CONST_SIZE, ARG_PTR_TO_CTX, ARG_PTR_TO_MEM, MEM_RDONLY, RET_INTEGER } from "./types.ts";
 
@@ -21,6 +22,7 @@ export const lwt_push_encap: Helper = {
     changesPktData: true,
   },
   abi: "pppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "lightweight tunnels have no routes here" },
 };
 
 export const lwt_seg6_store_bytes: Helper = {
@@ -32,6 +34,7 @@ export const lwt_seg6_store_bytes: Helper = {
     changesPktData: true,
   },
   abi: "pppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "lightweight tunnels have no routes here" },
 };
 
 export const lwt_seg6_adjust_srh: Helper = {
@@ -39,6 +42,7 @@ export const lwt_seg6_adjust_srh: Helper = {
   name: "lwt_seg6_adjust_srh",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "lightweight tunnels have no routes here" },
 };
 
 export const lwt_seg6_action: Helper = {
@@ -50,4 +54,5 @@ export const lwt_seg6_action: Helper = {
     changesPktData: true,
   },
   abi: "pppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "lightweight tunnels have no routes here" },
 };

@@ -32,6 +32,7 @@ import {
   BPF_PROG_TYPE_TRACING,
   BPF_PROG_TYPE_XDP,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -66,6 +67,7 @@ export const perf_event_read: Helper = {
   name: "perf_event_read",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "pq:q",
+  unsupported: { errno: EOPNOTSUPP, reason: "perf counters are not modelled" },
 };
 
 export const perf_event_read_value: Helper = {
@@ -77,6 +79,7 @@ export const perf_event_read_value: Helper = {
     gplOnly: true,
   },
   abi: "pqpp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "perf counters are not modelled" },
 };
 
 export const perf_event_output: Helper = {
@@ -100,6 +103,7 @@ export const perf_prog_read_value: Helper = {
   name: "perf_prog_read_value",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER, gplOnly: true },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "perf counters are not modelled" },
 };
 
 export const skb_output: Helper = {
@@ -139,6 +143,7 @@ export const get_stackid: Helper = {
     },
   ],
   abi: "ppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "stacks and branch records are not modelled" },
 };
 
 export const get_stack: Helper = {
@@ -166,6 +171,7 @@ export const get_stack: Helper = {
     },
   ],
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "stacks and branch records are not modelled" },
 };
 
 export const get_task_stack: Helper = {
@@ -177,6 +183,7 @@ export const get_task_stack: Helper = {
     argBtf: ["task_struct"],
   },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "stacks and branch records are not modelled" },
 };
 
 export const read_branch_records: Helper = {
@@ -188,6 +195,7 @@ export const read_branch_records: Helper = {
     gplOnly: true,
   },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "stacks and branch records are not modelled" },
 };
 
 export const get_branch_snapshot: Helper = {
@@ -195,4 +203,5 @@ export const get_branch_snapshot: Helper = {
   name: "get_branch_snapshot",
   proto: { args: [ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE_OR_ZERO], ret: RET_INTEGER, gplOnly: true },
   abi: "ppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "stacks and branch records are not modelled" },
 };

@@ -4,6 +4,7 @@
  * Source   kernel/trace/bpf_trace.c.
  */
 import { BPF_FUNC_seq_printf, BPF_FUNC_seq_printf_btf, BPF_FUNC_seq_write } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -32,6 +33,7 @@ export const seq_printf: Helper = {
     gplOnly: true,
   },
   abi: "ppppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "iterators are not modelled" },
 };
 
 export const seq_write: Helper = {
@@ -44,6 +46,7 @@ export const seq_write: Helper = {
     gplOnly: true,
   },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "iterators are not modelled" },
 };
 
 export const seq_printf_btf: Helper = {
@@ -56,4 +59,5 @@ export const seq_printf_btf: Helper = {
     gplOnly: true,
   },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "iterators are not modelled" },
 };

@@ -16,6 +16,7 @@ import {
   BPF_FUNC_sock_hash_update,
   BPF_FUNC_sock_map_update,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import { ARG_ANYTHING, ARG_CONST_MAP_PTR, ARG_PTR_TO_CTX, ARG_PTR_TO_MAP_KEY, RET_INTEGER } from "./types.ts";
 
@@ -28,6 +29,7 @@ export const sock_map_update: Helper = {
     pktAccess: true,
   },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const sock_hash_update: Helper = {
@@ -39,6 +41,7 @@ export const sock_hash_update: Helper = {
     pktAccess: true,
   },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const sk_redirect_map: Helper = {
@@ -46,6 +49,7 @@ export const sk_redirect_map: Helper = {
   name: "sk_redirect_map",
   proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const sk_redirect_hash: Helper = {
@@ -53,6 +57,7 @@ export const sk_redirect_hash: Helper = {
   name: "sk_redirect_hash",
   proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_KEY, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_redirect_map: Helper = {
@@ -60,6 +65,7 @@ export const msg_redirect_map: Helper = {
   name: "msg_redirect_map",
   proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_redirect_hash: Helper = {
@@ -67,6 +73,7 @@ export const msg_redirect_hash: Helper = {
   name: "msg_redirect_hash",
   proto: { args: [ARG_PTR_TO_CTX, ARG_CONST_MAP_PTR, ARG_PTR_TO_MAP_KEY, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_apply_bytes: Helper = {
@@ -74,6 +81,7 @@ export const msg_apply_bytes: Helper = {
   name: "msg_apply_bytes",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_cork_bytes: Helper = {
@@ -81,6 +89,7 @@ export const msg_cork_bytes: Helper = {
   name: "msg_cork_bytes",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_pull_data: Helper = {
@@ -88,6 +97,7 @@ export const msg_pull_data: Helper = {
   name: "msg_pull_data",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_push_data: Helper = {
@@ -95,6 +105,7 @@ export const msg_push_data: Helper = {
   name: "msg_push_data",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };
 
 export const msg_pop_data: Helper = {
@@ -102,4 +113,5 @@ export const msg_pop_data: Helper = {
   name: "msg_pop_data",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER, changesPktData: true },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sockets of sockmaps are not modelled" },
 };

@@ -10,6 +10,7 @@ import {
   BPF_FUNC_store_hdr_opt,
   BPF_FUNC_tcp_send_ack,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -27,6 +28,7 @@ export const sock_ops_cb_flags_set: Helper = {
   name: "sock_ops_cb_flags_set",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sock_ops hooks are not modelled" },
 };
 
 export const load_hdr_opt: Helper = {
@@ -34,6 +36,7 @@ export const load_hdr_opt: Helper = {
   name: "load_hdr_opt",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_MEM | MEM_WRITE, ARG_CONST_SIZE, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sock_ops hooks are not modelled" },
 };
 
 export const store_hdr_opt: Helper = {
@@ -45,6 +48,7 @@ export const store_hdr_opt: Helper = {
     changesPktData: true,
   },
   abi: "pppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sock_ops hooks are not modelled" },
 };
 
 export const reserve_hdr_opt: Helper = {
@@ -52,6 +56,7 @@ export const reserve_hdr_opt: Helper = {
   name: "reserve_hdr_opt",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING, ARG_ANYTHING], ret: RET_INTEGER },
   abi: "ppq:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sock_ops hooks are not modelled" },
 };
 
 export const tcp_send_ack: Helper = {
@@ -59,4 +64,5 @@ export const tcp_send_ack: Helper = {
   name: "tcp_send_ack",
   proto: { args: [ARG_PTR_TO_BTF_ID, ARG_ANYTHING], ret: RET_INTEGER, argBtf: ["tcp_sock"] },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "sock_ops hooks are not modelled" },
 };

@@ -17,6 +17,7 @@ import {
   BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -55,6 +56,7 @@ export const sk_storage_get: Helper = {
     },
   ],
   abi: "pppq:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const sk_storage_delete: Helper = {
@@ -72,6 +74,7 @@ export const sk_storage_delete: Helper = {
     },
   ],
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const task_storage_get: Helper = {
@@ -83,6 +86,7 @@ export const task_storage_get: Helper = {
     argBtf: [undefined, "task_struct"],
   },
   abi: "pppq:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const task_storage_delete: Helper = {
@@ -90,6 +94,7 @@ export const task_storage_delete: Helper = {
   name: "task_storage_delete",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_BTF_ID_OR_NULL], ret: RET_INTEGER, argBtf: [undefined, "task_struct"] },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const inode_storage_get: Helper = {
@@ -101,6 +106,7 @@ export const inode_storage_get: Helper = {
     argBtf: [undefined, "inode"],
   },
   abi: "pppq:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const inode_storage_delete: Helper = {
@@ -108,6 +114,7 @@ export const inode_storage_delete: Helper = {
   name: "inode_storage_delete",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_BTF_ID_OR_NULL], ret: RET_INTEGER, argBtf: [undefined, "inode"] },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const cgrp_storage_get: Helper = {
@@ -119,6 +126,7 @@ export const cgrp_storage_get: Helper = {
     argBtf: [undefined, "cgroup"],
   },
   abi: "pppq:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const cgrp_storage_delete: Helper = {
@@ -126,6 +134,7 @@ export const cgrp_storage_delete: Helper = {
   name: "cgrp_storage_delete",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_PTR_TO_BTF_ID_OR_NULL], ret: RET_INTEGER, argBtf: [undefined, "cgroup"] },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };
 
 export const get_local_storage: Helper = {
@@ -133,4 +142,5 @@ export const get_local_storage: Helper = {
   name: "get_local_storage",
   proto: { args: [ARG_CONST_MAP_PTR, ARG_ANYTHING], ret: RET_PTR_TO_MAP_VALUE },
   abi: "pq:p",
+  unsupported: { errno: EOPNOTSUPP, reason: "local storage is not modelled" },
 };

@@ -11,6 +11,7 @@ import {
   BPF_FUNC_tcp_raw_gen_syncookie_ipv4,
   BPF_FUNC_tcp_raw_gen_syncookie_ipv6,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_CONST_SIZE,
@@ -38,6 +39,7 @@ export const tcp_check_syncookie: Helper = {
     pktAccess: true,
   },
   abi: "ppppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "SYN cookies are not modelled" },
 };
 
 export const tcp_gen_syncookie: Helper = {
@@ -56,6 +58,7 @@ export const tcp_gen_syncookie: Helper = {
     pktAccess: true,
   },
   abi: "ppppp:q",
+  unsupported: { errno: EOPNOTSUPP, reason: "SYN cookies are not modelled" },
 };
 
 export const tcp_raw_gen_syncookie_ipv4: Helper = {
@@ -69,6 +72,7 @@ export const tcp_raw_gen_syncookie_ipv4: Helper = {
     pktAccess: true,
   },
   abi: "ppp:q",
+  unsupported: { errno: EOPNOTSUPP, reason: "SYN cookies are not modelled" },
 };
 
 export const tcp_raw_gen_syncookie_ipv6: Helper = {
@@ -82,6 +86,7 @@ export const tcp_raw_gen_syncookie_ipv6: Helper = {
     pktAccess: true,
   },
   abi: "ppp:q",
+  unsupported: { errno: EOPNOTSUPP, reason: "SYN cookies are not modelled" },
 };
 
 export const tcp_raw_check_syncookie_ipv4: Helper = {
@@ -95,6 +100,7 @@ export const tcp_raw_check_syncookie_ipv4: Helper = {
     pktAccess: true,
   },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "SYN cookies are not modelled" },
 };
 
 export const tcp_raw_check_syncookie_ipv6: Helper = {
@@ -108,4 +114,5 @@ export const tcp_raw_check_syncookie_ipv6: Helper = {
     pktAccess: true,
   },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "SYN cookies are not modelled" },
 };

@@ -9,6 +9,7 @@ import {
   BPF_FUNC_sys_bpf,
   BPF_FUNC_sys_close,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -28,6 +29,7 @@ export const sys_bpf: Helper = {
   name: "sys_bpf",
   proto: { args: [ARG_ANYTHING, ARG_PTR_TO_MEM | MEM_RDONLY, ARG_CONST_SIZE], ret: RET_INTEGER, mightSleep: true },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "light skeletons (bpf(2) from programs) are not supported yet" },
 };
 
 export const sys_close: Helper = {
@@ -35,6 +37,7 @@ export const sys_close: Helper = {
   name: "sys_close",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER, mightSleep: true },
   abi: "p:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "light skeletons (bpf(2) from programs) are not supported yet" },
 };
 
 export const btf_find_by_name_kind: Helper = {
@@ -46,6 +49,7 @@ export const btf_find_by_name_kind: Helper = {
     mightSleep: true,
   },
   abi: "pppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "light skeletons (bpf(2) from programs) are not supported yet" },
 };
 
 export const kallsyms_lookup_name: Helper = {
@@ -62,4 +66,5 @@ export const kallsyms_lookup_name: Helper = {
     sizes: [undefined, undefined, undefined, 8],
   },
   abi: "pppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "light skeletons (bpf(2) from programs) are not supported yet" },
 };

@@ -15,7 +15,9 @@ import {
   BPF_FUNC_ima_inode_hash,
   BPF_FUNC_override_return,
 } from "../abi/bpf.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
+import { ret64 } from "./runtime.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_SIZE,
@@ -36,6 +38,10 @@ export const override_return: Helper = {
   name: "override_return",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "pq:i",
+  unsupported: {
+    errno: EOPNOTSUPP,
+    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+  },
 };
 
 export const get_func_ip: Helper = {
@@ -43,6 +49,10 @@ export const get_func_ip: Helper = {
   name: "get_func_ip",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER, gplOnly: true },
   abi: "p:q",
+  unsupported: {
+    errno: EOPNOTSUPP,
+    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+  },
 };
 
 export const get_attach_cookie: Helper = {
@@ -50,6 +60,7 @@ export const get_attach_cookie: Helper = {
   name: "get_attach_cookie",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:q",
+  call: (rt) => ret64(rt, 0, 0),
 };
 
 export const get_func_arg: Helper = {
@@ -61,6 +72,7 @@ export const get_func_arg: Helper = {
     sizes: [undefined, undefined, 8],
   },
   abi: "ppp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "the number of arguments is not kept with a run" },
 };
 
 export const get_func_ret: Helper = {
@@ -72,6 +84,7 @@ export const get_func_ret: Helper = {
     sizes: [undefined, 8],
   },
   abi: "pp:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "the number of arguments is not kept with a run" },
 };
 
 export const get_func_arg_cnt: Helper = {
@@ -79,6 +92,7 @@ export const get_func_arg_cnt: Helper = {
   name: "get_func_arg_cnt",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:i",
+  unsupported: { errno: EOPNOTSUPP, reason: "the number of arguments is not kept with a run" },
 };
 
 export const d_path: Helper = {
@@ -90,6 +104,10 @@ export const d_path: Helper = {
     argBtf: ["path"],
   },
   abi: "ppp:i",
+  unsupported: {
+    errno: EOPNOTSUPP,
+    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+  },
 };
 
 export const bprm_opts_set: Helper = {
@@ -97,6 +115,10 @@ export const bprm_opts_set: Helper = {
   name: "bprm_opts_set",
   proto: { args: [ARG_PTR_TO_BTF_ID, ARG_ANYTHING], ret: RET_INTEGER, argBtf: ["linux_binprm"] },
   abi: "pq:i",
+  unsupported: {
+    errno: EOPNOTSUPP,
+    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+  },
 };
 
 export const ima_inode_hash: Helper = {
@@ -109,6 +131,10 @@ export const ima_inode_hash: Helper = {
     mightSleep: true,
   },
   abi: "ppp:i",
+  unsupported: {
+    errno: EOPNOTSUPP,
+    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+  },
 };
 
 export const ima_file_hash: Helper = {
@@ -121,4 +147,8 @@ export const ima_file_hash: Helper = {
     mightSleep: true,
   },
   abi: "ppp:i",
+  unsupported: {
+    errno: EOPNOTSUPP,
+    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+  },
 };

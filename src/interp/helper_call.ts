@@ -14,8 +14,9 @@ export function bindHelper(helper: Helper, rt: Runtime): BoundHelper {
   const { memory } = rt;
   const [args, result] = helper.abi.split(":");
   if (helper.unsupported) {
-    const { errno } = helper.unsupported;
-    return (state) => memory.view.setBigInt64(state, BigInt(-errno), true);
+    // NULL where a pointer is promised: programs must check for it, never for an errno.
+    const value = result === "p" ? 0n : BigInt(-helper.unsupported.errno);
+    return (state) => memory.view.setBigInt64(state, value, true);
   }
   if (helper.core !== undefined) {
     const body = memory.exports<Record<string, CoreFunction | undefined>>()[helper.core];

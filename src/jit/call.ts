@@ -94,7 +94,9 @@ function emitBody(f: FuncGen, target: CallTarget): void {
   const exports = module.env.rt.memory.exports<Record<string, unknown>>();
   const key = importKey(target, exports);
   if (key === undefined) {
-    code.i64(-(helper.unsupported?.errno ?? EINVAL));
+    // NULL where a pointer is promised: programs must check for it, never for an errno.
+    const errno = helper.unsupported?.errno ?? EINVAL;
+    code.i64(helper.abi.endsWith(":p") ? 0 : -errno);
     f.set64(0);
     return;
   }

@@ -15,6 +15,8 @@ import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import type { Helper, Runtime } from "../helpers/helper.ts";
 import type { VAddr } from "../memory/memory.ts";
+import { KF_ACQUIRE, KF_RET_NULL } from "./kfunc.ts";
+import { KFUNCS } from "./table.ts";
 
 /** The program that calls. */
 export interface KfuncCaller {
@@ -107,7 +109,12 @@ export function kfuncBody(name: string, caller: KfuncCaller): Helper {
   const body = BODIES[name];
   const base = { id: -1, name, proto: { args: [], ret: 0 } };
   if (!body) {
-    return { ...base, abi: "qqqqq:q", unsupported: { errno: EOPNOTSUPP, reason: `${name} is not modelled` } };
+    const pointer = ((KFUNCS.get(name)?.flags ?? 0) & (KF_ACQUIRE | KF_RET_NULL)) !== 0;
+    return {
+      ...base,
+      abi: pointer ? "qqqqq:p" : "qqqqq:q",
+      unsupported: { errno: EOPNOTSUPP, reason: `${name} is not modelled` },
+    };
   }
   const { core, call } = body.bind?.(caller) ?? body;
   return { ...base, abi: body.abi, ...(core === undefined ? {} : { core }), ...(call === undefined ? {} : { call }) };
