@@ -114,6 +114,7 @@ function markStackSlotsDynptr(env: VerifierEnv, r: Reg, type: number, insnIdx: n
   destroyIfDynptrStackSlot(env, frame, spi - 1);
   R.fillSlot(frame, spi, STACK_DYNPTR);
   R.fillSlot(frame, spi - 1, STACK_DYNPTR);
+  noteWrite(env, frame, spi);
   const id = ++env.idGen;
   markDynptrReg(env, R.slotAt(frame, spi), type, true, id);
   markDynptrReg(env, R.slotAt(frame, spi - 1), type, false, id);
@@ -123,7 +124,27 @@ function markStackSlotsDynptr(env: VerifierEnv, r: Reg, type: number, insnIdx: n
   R.setRefObjId(R.slotAt(frame, spi - 1), ref);
 }
 
+/** For liveness and for the log: both slots of a dynptr changed. */
+function noteWrite(env: VerifierEnv, frame: Frame, spi: number): void {
+  for (const s of [spi, spi - 1]) {
+    env.stackLive.markWriteSlot(env.R.frameno(frame), s);
+    env.scratchSlot(s);
+  }
+}
+
+/** mark_dynptr_read(): what happens next depends on these slots. */
+function noteRead(env: VerifierEnv, r: Reg): void {
+  if (env.R.type(r) === CONST_PTR_TO_DYNPTR) return;
+  const spi = dynptrSpi(env, r);
+  const frameno = env.R.regFrameno(r);
+  for (const s of [spi, spi - 1]) {
+    env.stackLive.markReadSlot(env, frameno, env.insnIdx, s);
+    env.scratchSlot(s);
+  }
+}
+
 function invalidateDynptr(env: VerifierEnv, frame: Frame, spi: number): void {
+  noteWrite(env, frame, spi);
   for (const s of [spi, spi - 1]) {
     env.R.fillSlot(frame, s, STACK_INVALID);
     markRegNotInit(env, env.R.slotAt(frame, s));
@@ -159,6 +180,7 @@ export function destroyIfDynptrStackSlot(env: VerifierEnv, frame: Frame, spi: nu
   const slot = R.slotAt(frame, spi);
   if (dynptrIsRefcounted(R.dynptrType(slot))) env.reject(EINVAL, "cannot overwrite referenced dynptr");
   const id = R.id(slot);
+  noteWrite(env, frame, spi);
   R.fillSlot(frame, spi, STACK_INVALID);
   R.fillSlot(frame, spi - 1, STACK_INVALID);
   forEachReg(env, env.cur, (d) => {
@@ -223,6 +245,7 @@ export function processDynptrArg(
     env.reject(EINVAL, "cannot pass pointer to const bpf_dynptr, the helper mutates it");
   }
   if (!isValidInit(env, r)) env.reject(EINVAL, `Expected an initialized dynptr as arg #${regno - 1}`);
+  noteRead(env, r);
   const want = typeOfFlag(argType);
   if (want && R.dynptrType(dynptrRecord(env, r)) !== want) {
     env.reject(EINVAL, `Expected a dynptr of type ${TYPE_NAMES[want]} as arg #${regno - 1}`);

@@ -44,12 +44,14 @@ export function processIrqFlag(env: VerifierEnv, regno: number, func: string): v
     R.setRefObjId(slot, id);
     R.setU(slot, 0, cls);
     R.fillSlot(frame, spi, STACK_IRQ_FLAG);
+    env.stackLive.markWriteSlot(R.regFrameno(r), spi);
     env.scratchSlot(spi);
     return;
   }
   if (spi < 0 || !isFlag() || !R.refObjId(R.slotAt(frame, spi))) {
     env.reject(EINVAL, `expected an initialized irq flag as arg#${regno - 1}`);
   }
+  env.stackLive.markReadSlot(env, R.regFrameno(r), env.insnIdx, spi);
   const slot = R.slotAt(frame, spi);
   const saved = R.u(slot, 0);
   if (saved !== cls) {
@@ -67,5 +69,6 @@ export function processIrqFlag(env: VerifierEnv, regno: number, func: string): v
   }
   markRegNotInit(env, slot);
   R.fillSlot(frame, spi, STACK_INVALID);
+  env.stackLive.markWriteSlot(R.regFrameno(r), spi);
   env.scratchSlot(spi);
 }

@@ -76,6 +76,10 @@ export function processIterArg(
   if (state === "no_rcu") env.reject(EPROTO, `expected an RCU CS when using ${func.name}`);
   const spi = stackObjSpi(env, r, "iter", nrSlots);
   const frame = env.cur.frames[R.regFrameno(r)];
+  for (let i = 0; i < nrSlots; i++) {
+    env.stackLive.markReadSlot(env, R.regFrameno(r), env.insnIdx, spi - i);
+    env.scratchSlot(spi - i);
+  }
   const place: IterPlace = { spi, frameno: R.regFrameno(r), refObjId: R.refObjId(R.slotAt(frame, spi)) };
   if (op === "destroy") unmarkSlots(env, r, spi, nrSlots);
   return place;
@@ -131,6 +135,7 @@ function markSlots(
     R.setIterState(slot, ACTIVE);
     R.setIterDepth(slot, 0);
     R.fillSlot(frame, spi - i, STACK_ITER);
+    env.stackLive.markWriteSlot(R.regFrameno(r), spi - i);
     env.scratchSlot(spi - i);
   }
 }
@@ -143,6 +148,7 @@ function unmarkSlots(env: VerifierEnv, r: Reg, spi: number, nrSlots: number): vo
     if (i === 0) releaseReference(env, R.refObjId(slot));
     markRegNotInit(env, slot);
     R.fillSlot(frame, spi - i, STACK_INVALID);
+    env.stackLive.markWriteSlot(R.regFrameno(r), spi - i);
     env.scratchSlot(spi - i);
   }
 }
