@@ -1,96 +1,17 @@
-/** Random straight code against the model: what the compiler remembers of registers must not change a result. */
+/** Random straight code on the JIT, on the model and on Linux: what the compiler remembers of registers must not change a result. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { toHex } from "../../src/bytes/hex.ts";
+import { encode } from "../../src/isa/codec.ts";
 import { disasm } from "../../src/isa/disasm.ts";
-import { type Insns, newInsns } from "../../src/isa/insns.ts";
 import { jit } from "../../src/jit/jit.ts";
 import { CPU_CTX } from "../../src/memory/cpu_ctx.ts";
 import { bed, imageOf, run64 } from "./harness.ts";
 import { model } from "./model.ts";
-
-type Slot = readonly [code: number, dst: number, src: number, off: number, imm: number];
-
-const reg = fc.integer({ min: 0, max: 9 });
-const few = fc.integer({ min: 0, max: 3 });
-const imm = fc.oneof(fc.integer({ min: -0x80000000, max: 0x7fffffff }), fc.constantFrom(0, 1, -1, 7, 32, 0x7fffffff));
-const wide = fc.constantFrom(0x04, 0x07);
-
-/** Moves, shifts and ors among few registers: the stuff that rotations are made of. */
-const rotation: fc.Arbitrary<Slot> = fc
-  .tuple(
-    wide,
-    fc.constantFrom(0xbc, 0x64, 0x74, 0x4c, 0xac, 0x0c),
-    few,
-    few,
-    fc.constantFrom(1, 5, 13, 16, 19, 27, 31, 51, 59),
-  )
-  .map(([cls, op, dst, src, bits]): Slot => {
-    const code = (op & ~7) | cls;
-    const isShift = op === 0x64 || op === 0x74;
-    return [code, dst, isShift ? 0 : src, 0, isShift ? (cls === 4 ? bits & 31 : bits) : 0];
-  });
-
-const alu: fc.Arbitrary<Slot> = fc
-  .tuple(wide, fc.constantFrom(0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x90, 0xa0, 0xb0), fc.boolean(), reg, reg, imm)
-  .map(([cls, op, x, dst, src, k]): Slot => [cls | op | (x ? 8 : 0), dst, x ? src : 0, 0, x ? 0 : k]);
-
-const width = fc.constantFrom<readonly [bits: number, size: number]>([0x10, 1], [0x08, 2], [0x00, 4], [0x18, 8]);
-
-/** Loads and stores of 32 bytes of stack, through r10. */
-const memory: fc.Arbitrary<Slot> = fc
-  .tuple(width, fc.constantFrom(0x61, 0x62, 0x63), fc.integer({ min: 0, max: 24 }), reg, imm)
-  .map(([[bits], op, at, r, k]): Slot => {
-    const code = (op & 7) | 0x60 | bits;
-    return op === 0x61
-      ? [code, r, 10, at - 32, 0]
-      : op === 0x62
-        ? [code, 10, 0, at - 32, k]
-        : [code, 10, r, at - 32, 0];
-  });
-
-const movsx: fc.Arbitrary<Slot> = fc
-  .tuple(wide, fc.constantFrom(8, 16), reg, reg)
-  .map(([cls, bits, dst, src]): Slot => [cls | 0xb8, dst, src, bits, 0]);
-
-const swap: fc.Arbitrary<Slot> = fc
-  .tuple(fc.constantFrom(0xd4, 0xdc, 0xd7), fc.constantFrom(16, 32, 64), reg)
-  .map(([code, bits, dst]): Slot => [code, dst, 0, 0, bits]);
-
-const slots = fc.array(
-  fc.oneof(
-    { weight: 4, arbitrary: rotation },
-    { weight: 4, arbitrary: alu },
-    { weight: 2, arbitrary: memory },
-    movsx,
-    swap,
-  ),
-  {
-    minLength: 1,
-    maxLength: 60,
-  },
-);
-
-function program(body: readonly Slot[], seeds: readonly bigint[]): Insns {
-  const all: Slot[] = [];
-  for (let at = -32; at < 0; at += 8) all.push([0x7a, 10, 0, at, at * 77]);
-  seeds.forEach((v, r) => {
-    all.push([0x18, r, 0, 0, Number(BigInt.asIntN(32, v))], [0, 0, 0, 0, Number(BigInt.asIntN(32, v >> 32n))]);
-  });
-  all.push(...body);
-  for (let r = 1; r < 10; r++) all.push([0x27, 0, 0, 0, 31], [0x0f, 0, r, 0, 0]);
-  all.push([0x95, 0, 0, 0, 0]);
-  const insns = newInsns(all.length);
-  all.forEach(([code, dst, src, off, k], i) => {
-    insns.code[i] = code;
-    insns.dst[i] = dst;
-    insns.src[i] = src;
-    insns.off[i] = off;
-    insns.imm[i] = k;
-  });
-  return insns;
-}
-
-const seeds = fc.array(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), { minLength: 10, maxLength: 10 });
+import { program, seeds, slots } from "./random_code.ts";
 
 test("random straight code", () => {
   const b = bed();
@@ -108,4 +29,46 @@ test("random straight code", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+type Ask = (request: unknown) => Promise<{ error?: string; prog?: number; retval?: number }>;
+
+/** bench/linux.py, which loads and runs programs through bpf(2); undefined where that is not possible. */
+async function linux(): Promise<{ ask: Ask; child: ChildProcessWithoutNullStreams } | undefined> {
+  const child = spawn("python3", [fileURLToPath(new URL("../../bench/linux.py", import.meta.url))]);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const gone = new Promise<undefined>((resolve) => child.on("error", () => resolve(undefined)));
+  const ask: Ask = async (request) => {
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+    const line = await Promise.race([lines.next(), gone]);
+    return line?.value === undefined ? { error: "python3 is not there" } : JSON.parse(line.value);
+  };
+  const { error } = await ask({ load: loadOf("b700000000000000" + "9500000000000000") });
+  if (error === undefined) return { ask, child };
+  console.log(`skipped: Linux does not run programs here: ${error}`);
+  child.kill();
+  return undefined;
+}
+
+const loadOf = (insns: string): object => ({ insns, maps: [], relocs: [], elems: [], data: "00".repeat(64) });
+
+test("as Linux computes it", async ({ skip }) => {
+  const kernel = await linux();
+  if (!kernel) return skip("Linux does not run programs here");
+  const { ask, child } = kernel;
+  const b = bed();
+  try {
+    for (const [body, values] of fc.sample(fc.tuple(slots, seeds), { numRuns: 60, seed: 1 })) {
+      const insns = program(body, values);
+      const { prog, error } = await ask({ load: loadOf(toHex(encode(insns))) });
+      expect(error).toBeUndefined();
+      const { retval } = await ask({ run: prog, repeat: 1 });
+      const ours = jit(imageOf(insns), b.env);
+      const got = ours.run(0);
+      ours.dispose();
+      if (got !== retval) expect({ text: disasm(insns).join("\n"), got }).toEqual({ retval });
+    }
+  } finally {
+    child.stdin.end();
+  }
 });
