@@ -9,8 +9,8 @@
 import { currentCpu } from "../memory/cpu_ctx";
 import { lock, unlock } from "../memory/lock";
 import {
-  BPF_F_LOCK, BPF_NOEXIST, E2BIG, EEXIST, EINVAL, ENOENT, MAP_CPUS, MAP_CPU_STRIDE, MAP_LOCK, MAP_NEEDS_FREE, MAP_STRIDE, MAP_VALUES,
-  maxEntries,
+  BPF_F_LOCK, BPF_NOEXIST, E2BIG, EEXIST, EINVAL, ENOENT, MAP_CPUS, MAP_CPU_STRIDE, MAP_LOCK, MAP_NEEDS_FREE,
+  MAP_STRIDE, MAP_VALUES, maxEntries,
 } from "./record";
 import { copyValue, freeFields, freeFieldsAllCpus, hasSpinLock, unknownFlags } from "./value";
 

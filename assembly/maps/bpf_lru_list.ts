@@ -15,7 +15,8 @@
 import { currentCpu } from "../memory/cpu_ctx";
 import { lruEvict } from "./hashtab";
 import {
-  BPF_F_NO_COMMON_LRU, LRU_LISTS, LRU_LOCALS, LRU_SCANS, LRU_TARGET_FREE, MAP_CPUS, MAP_ELEMS, MAP_FLAGS, MAP_STRIDE, maxEntries,
+  BPF_F_NO_COMMON_LRU, LRU_LISTS, LRU_LOCALS, LRU_SCANS, LRU_TARGET_FREE, MAP_CPUS, MAP_ELEMS, MAP_FLAGS, MAP_STRIDE,
+  maxEntries,
 } from "./record";
 
 const NODE: u32 = 8; // offset of the node in an element

@@ -1,6 +1,6 @@
 /**
- * The map operations of programs and of bpf(2), for a map known only at run time. Where the map is constant, the JIT calls
- * the functions of its type.
+ * The map operations of programs and of bpf(2), for a map known only at run time. Where the map is constant, the JIT
+ * calls the functions of its type.
  *
  * A map address is a record (record.ts). Pointers are u32, 0 is NULL; errors are negative errnos.
  */
@@ -10,13 +10,15 @@ import {
 } from "./array";
 import { bloom_peek_elem, bloom_push_elem } from "./bloom_filter";
 import {
-  htabSysLookup, htabWalk, htab_delete_elem, htab_get_next_key, htab_lookup_elem, htab_of_maps_lookup_elem, htab_update_elem,
-  lruPercpuHtabUpdate, lru_htab_delete_elem, lru_htab_get_next_key, lru_htab_lookup_elem, lru_htab_update_elem,
-  lru_percpu_htab_lookup_elem, lru_percpu_htab_lookup_percpu_elem, percpuHtabUpdate, percpu_htab_lookup_elem,
-  percpu_htab_lookup_percpu_elem,
+  htabSysLookup, htabWalk, htab_delete_elem, htab_get_next_key, htab_lookup_elem, htab_of_maps_lookup_elem,
+  htab_update_elem, lruPercpuHtabUpdate, lru_htab_delete_elem, lru_htab_get_next_key, lru_htab_lookup_elem,
+  lru_htab_update_elem, lru_percpu_htab_lookup_elem, lru_percpu_htab_lookup_percpu_elem, percpuHtabUpdate,
+  percpu_htab_lookup_elem, percpu_htab_lookup_percpu_elem,
 } from "./hashtab";
 import { trie_delete_elem, trie_get_next_key, trie_lookup_elem, trie_update_elem } from "./lpm_trie";
-import { queue_peek_elem, queue_pop_elem, queue_stack_push_elem, stack_peek_elem, stack_pop_elem } from "./queue_stack_maps";
+import {
+  queue_peek_elem, queue_pop_elem, queue_stack_push_elem, stack_peek_elem, stack_pop_elem,
+} from "./queue_stack_maps";
 import {
   EINVAL, ENOTSUPP, EOPNOTSUPP, MAP_CPU_STRIDE, MAP_STRIDE, MAP_TYPE, MAP_VALUES, MAP_VALUE_OFF, TYPE_ARRAY,
   TYPE_ARRAY_OF_MAPS, TYPE_BLOOM_FILTER, TYPE_CGROUP_ARRAY, TYPE_CPUMAP, TYPE_DEVMAP, TYPE_DEVMAP_HASH, TYPE_HASH,
@@ -187,8 +189,8 @@ export function map_sys_push(map: u32, value: u32, flags: u32): i32 {
 }
 
 /**
- * One step of bpf_for_each_map_elem(): the next element's value for this CPU, or 0 at the end. The cursor is 16 bytes, zero
- * at the start: two words of position, u32 address of the key, u32 spare (the index, which is the key of arrays).
+ * One step of bpf_for_each_map_elem(): the next element's value for this CPU, or 0 at the end. The cursor is 16 bytes,
+ * zero at the start: two words of position, u32 address of the key, u32 spare (the index, which is the key of arrays).
  * Elements may be deleted between steps.
  */
 export function map_for_each_step(map: u32, cursor: u32): u32 {

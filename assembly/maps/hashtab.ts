@@ -20,7 +20,9 @@ import {
   MAP_COUNT, MAP_CPUS, MAP_CPU_STRIDE, MAP_ELEMS, MAP_EXTRA_ELEMS, MAP_SEED, MAP_STRIDE, MAP_VALUE_OFF,
   addCount, keySize, maxEntries,
 } from "./record";
-import { copyBytes, copyValue, freeFields, freeFieldsAllCpus, hasSpinLock, hashBytes, keyEqual, unknownFlags, zeroValue } from "./value";
+import {
+  copyBytes, copyValue, freeFields, freeFieldsAllCpus, hasSpinLock, hashBytes, keyEqual, unknownFlags, zeroValue,
+} from "./value";
 
 const NEXT: usize = 0;
 const HASH: usize = 4;

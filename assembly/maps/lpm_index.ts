@@ -1,10 +1,11 @@
 /**
- * A short cut into a large LPM trie: for every value of the first S bits, where the walk of a key with these bits goes on.
+ * A short cut into a large LPM trie: for every value of the first S bits, where the walk of a key with these bits goes
+ * on.
  *
- * Entry    u32 node: the one node with a prefix of S bits or more that the walk can meet, or 0 | u32 found: the node of the
- *          longest prefix shorter than S, or 0.
- * S        8, 12 or 16 bits, more as the trie grows (LPM_INDEX_BITS; 0 is no index). A walk of 14 nodes among 10k routes
- *          becomes one of 3.
+ * Entry    u32 node: the one node with a prefix of S bits or more that the walk can meet, or 0 | u32 found: the node of
+ *          the longest prefix shorter than S, or 0.
+ * S        8, 12 or 16 bits, more as the trie grows (LPM_INDEX_BITS; 0 is no index). A walk of 14 nodes among 10k
+ *          routes becomes one of 3.
  * Upkeep   a change of a prefix rewrites the entries below it: one, or for a prefix shorter than S, 2^(S - prefix).
  */
 import { mem_alloc, mem_free } from "../memory/heap";

@@ -2,8 +2,8 @@
  * Longest-prefix-match trie: BPF_MAP_TYPE_LPM_TRIE.
  *
  * Key      u32 prefixlen in bits, then data bytes, most significant first.
- * Node     slot of child 0 | slot of child 1 | u32 prefixlen | u32 1 for a branching node without a value | data | value
- *          data as u64 words, big-endian turned native, so that a prefix compares by shifts; LPM_WORDS words.
+ * Node     slot of child 0 | slot of child 1 | u32 prefixlen | u32 1 for a branching node without a value | data |
+ *          value. The data as u64 words, big-endian turned native, so that a prefix compares by shifts; LPM_WORDS words.
  *          Each child's prefix extends its parent's; the next bit says which child.
  * Slot     u32 node or 0 | u32 its prefixlen, so that a walk knows the next bit without waiting for the node.
  * Errors   update: EINVAL flags or prefixlen beyond the data, EEXIST, ENOENT, ENOSPC when full; delete: EINVAL, ENOENT.
@@ -16,8 +16,8 @@ import { lpmIndexChanged } from "./lpm_index";
 import { LPM_BRANCH, LPM_DATA, LPM_PREFIX, LPM_SLOT } from "./lpm_node";
 import { poolGive, poolTake } from "./pool";
 import {
-  BPF_EXIST, BPF_NOEXIST, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, LPM_INDEX, LPM_INDEX_BITS, LPM_ROOT, LPM_WORDS, MAP_COUNT, MAP_VALUE_OFF, addCount, keySize,
-  maxEntries, valueSize,
+  BPF_EXIST, BPF_NOEXIST, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSPC, LPM_INDEX, LPM_INDEX_BITS, LPM_ROOT, LPM_WORDS,
+  MAP_COUNT, MAP_VALUE_OFF, addCount, keySize, maxEntries, valueSize,
 } from "./record";
 import { copyBytes, freeFields } from "./value";
 
@@ -38,7 +38,8 @@ function fill(slot: u32, node: u32): void {
 function keyWord(map: u32, key: u32, n: u32): u64 {
   const left = keySize(map) - 4 - n * 8;
   const at = key + 4 + n * 8;
-  if (left >= 8) return bswap<u64>(load<u64>(at));
+  // In halves, as value.ts reads keys, and for its reason.
+  if (left >= 8) return (<u64>bswap<u32>(load<u32>(at)) << 32) | bswap<u32>(load<u32>(at, 4));
   let word: u64 = 0;
   for (let i: u32 = 0; i < left; i++) word |= <u64>load<u8>(at + i) << (56 - i * 8);
   return word;
@@ -71,7 +72,9 @@ export function trie_lookup_elem(map: u32, key: u32): u32 {
   const bits = (keySize(map) - 4) * 8;
   const prefix = load<u32>(key);
   if (prefix > bits) return 0;
-  const node = words == 1 ? lookup1(map, key, prefix) : words == 2 ? lookup2(map, key, prefix) : lookupAny(map, key, prefix);
+  let node: u32;
+  if (words == 1) node = lookup1(map, key, prefix);
+  else node = words == 2 ? lookup2(map, key, prefix) : lookupAny(map, key, prefix);
   return node == 0 ? 0 : node + load<u32>(map, MAP_VALUE_OFF);
 }
 
@@ -268,8 +271,8 @@ export function trie_get_next_key(map: u32, key: u32, next: u32): i32 {
   if (root == 0) return ENOENT;
   if (key == 0 || load<u32>(key) > (keySize(map) - 4) * 8) return putKey(map, leftmost(root), next);
   const prefix = load<u32>(key);
-  // What follows the node in postorder comes from its deepest ancestor that has anything left: its right subtree, when the
-  // walk went left, or its own value.
+  // What follows the node in postorder comes from its deepest ancestor that has anything left: its right subtree, when
+  // the walk went left, or its own value.
   let subtree: u32 = 0;
   let value: u32 = 0;
   let node = root;

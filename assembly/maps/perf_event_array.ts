@@ -3,8 +3,8 @@
  *
  * Ring     u32 cpu | u32 mask | u64 head | u64 tail | u32 samples lost since the last record | u32 wake-ups |
  *          u64 id | u64 samples lost in all; data at 64, a power of two of bytes.
- * Record   as perf writes it with PERF_SAMPLE_RAW alone: {u32 type 9, u16 misc, u16 size}, u32 raw size, bytes, padding to
- *          8 (counted in the raw size); lost samples: {u32 type 2, u16 0, u16 24}, u64 id, u64 lost.
+ * Record   as perf writes it with PERF_SAMPLE_RAW alone: {u32 type 9, u16 misc, u16 size}, u32 raw size, bytes, padding
+ *          to 8 (counted in the raw size); lost samples: {u32 type 2, u16 0, u16 24}, u64 id, u64 lost.
  *          Records wrap around at the end of the data.
  * Errors   E2BIG index, ENOENT empty slot, EOPNOTSUPP ring of another CPU, ENOSPC full, EINVAL flags.
  * Source   bpf_perf_event_output() in kernel/trace/bpf_trace.c, kernel/events/ring_buffer.c.
@@ -44,8 +44,8 @@ function putWord(ring: u32, at: u64, word: u64): void {
 }
 
 /**
- * Writes one sample made of data and, after it, extra bytes (the packet of BPF_F_CTXLEN_MASK; the caller has taken those
- * bits out of flags).
+ * Writes one sample made of data and, after it, extra bytes (the packet of BPF_F_CTXLEN_MASK; the caller has taken
+ * those bits out of flags).
  */
 export function perf_event_output(map: u32, flags: u64, data: u32, size: u32, extra: u32, extraSize: u32): i32 {
   if ((flags & ~INDEX_MASK) != 0) return EINVAL;

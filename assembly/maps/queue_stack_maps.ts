@@ -1,14 +1,17 @@
 /**
  * BPF_MAP_TYPE_QUEUE and STACK.
  *
- * Storage  max_entries + 1 values, so that head == tail means empty; QUEUE_HEAD is the next slot to write, QUEUE_TAIL the
- *          oldest.
+ * Storage  max_entries + 1 values, so that head == tail means empty; QUEUE_HEAD is the next slot to write, QUEUE_TAIL
+ *          the oldest.
  * Errors   push: EINVAL with BPF_NOEXIST or unknown flags, E2BIG when full (BPF_EXIST drops the oldest instead);
  *          pop, peek: ENOENT when empty, and the value is zeroed.
  * Source   kernel/bpf/queue_stack_maps.c.
  */
 import { lock, unlock } from "../memory/lock";
-import { BPF_EXIST, BPF_NOEXIST, E2BIG, EINVAL, ENOENT, MAP_COUNT, MAP_LOCK, MAP_VALUES, QUEUE_HEAD, QUEUE_TAIL, maxEntries, valueSize } from "./record";
+import {
+  BPF_EXIST, BPF_NOEXIST, E2BIG, EINVAL, ENOENT, MAP_COUNT, MAP_LOCK, MAP_VALUES, QUEUE_HEAD, QUEUE_TAIL, maxEntries,
+  valueSize,
+} from "./record";
 import { copyBytes } from "./value";
 
 export function queue_stack_push_elem(map: u32, value: u32, flags: u64): i32 {

@@ -5,8 +5,8 @@
  *            page 0   u32 map | u32 mask | u64 pending_pos | u32 wake-ups | u32 lost reservations
  *            page 1   u64 consumer_pos   (user space may write it: never trusted)
  *            page 2   u64 producer_pos
- *            data     twice the size. Linux maps the data pages twice, so that a record that wraps is contiguous; here the
- *                     part beyond the end is real memory that only such a record uses.
+ *            data     twice the size. Linux maps the data pages twice, so that a record that wraps is contiguous; here
+ *                     the part beyond the end is real memory that only such a record uses.
  * Record   u32 length with BUSY and DISCARD bits | u32 distance of its page from the ring, in pages | data; 8-aligned.
  * Errors   reserve: NULL; output: EINVAL flags, EAGAIN no room.
  * Safety   room is measured from pending_pos, the oldest record still being written, as well as from consumer_pos: a

@@ -4,7 +4,10 @@
  * Values may hold special fields (spin locks, timers, kptrs). An update copies around them, as copy_map_value() does;
  * a value that dies gives them back through env.free_fields, as bpf_obj_free_fields() does.
  */
-import { BPF_F_LOCK, MAP_CPUS, MAP_CPU_STRIDE, MAP_NEEDS_FREE, MAP_RECORDS, MAP_RECORDS_N, MAP_TYPE, TYPE_LRU_PERCPU_HASH, TYPE_PERCPU_ARRAY, TYPE_PERCPU_HASH, valueSize } from "./record";
+import {
+  BPF_F_LOCK, MAP_CPUS, MAP_CPU_STRIDE, MAP_NEEDS_FREE, MAP_RECORDS, MAP_RECORDS_N, MAP_TYPE, TYPE_LRU_PERCPU_HASH,
+  TYPE_PERCPU_ARRAY, TYPE_PERCPU_HASH, valueSize,
+} from "./record";
 
 // @ts-ignore: decorator
 @external("env", "free_fields")
@@ -13,8 +16,9 @@ declare function free_fields(map: u32, value: u32): void;
 const KIND_SPIN_LOCK: u32 = 1;
 
 /**
- * Eight bytes of a key that a program has just written. It wrote them in smaller pieces as a rule, and a load that spans
- * two stores still in flight waits for both to reach the cache: two halves cost 8 ns for a 16-byte key, whole words 18.
+ * Eight bytes of a key that a program has just written. It wrote them in smaller pieces as a rule, and a load that
+ * spans two stores still in flight waits for both to reach the cache: two halves cost 8 ns for a 16-byte key, whole
+ * words 18.
  */
 // @ts-ignore: decorator
 @inline
@@ -71,8 +75,9 @@ function folded(h: u64): u32 {
 }
 
 /**
- * A sum of the words, each mixed with the seed and times its own odd number, folded twice. The multiplications do not wait
- * for each other, and the folds bring the high bits, where differences in a word's last bytes are, down to the bucket number.
+ * A sum of the words, each mixed with the seed and times its own odd number, folded twice. The multiplications do not
+ * wait for each other, and the folds bring the high bits, where differences in a word's last bytes are, down to the
+ * bucket number.
  */
 // @ts-ignore: decorator
 @inline

@@ -76,7 +76,7 @@ export interface EmptyRules {
   readonly lookupAndDelete?: Errno;
 }
 
-/** Types that never hold an element: each command fails as Linux's does on an empty map, and an update for our reason. */
+/** Types that never hold an element: commands fail as Linux's do on an empty map, and an update for our reason. */
 export function emptyAccess(rules: EmptyRules): MapAccess {
   const refuse = (map: BpfMap, errno: Errno, what: string): undefined => {
     if (errno === ENOENT) return undefined;

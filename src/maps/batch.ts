@@ -1,8 +1,9 @@
 /**
  * Batch commands of bpf(2).
  *
- * Hash tables are read bucket by bucket, and the position between calls is a u32 bucket number; arrays and tries are read by
- * get_next_key, and the position is the last key. A failure after some elements still reports how many were done.
+ * Hash tables are read bucket by bucket, and the position between calls is a u32 bucket number; arrays and tries are
+ * read by get_next_key, and the position is the last key. A failure after some elements still reports how many were
+ * done.
  *
  * Source   generic_map_*_batch() in kernel/bpf/syscall.c, __htab_map_lookup_and_delete_batch() in kernel/bpf/hashtab.c.
  */

@@ -2,10 +2,10 @@
  * A map of one kernel: the record and areas in linear memory, and the element commands of bpf(2) over bytes.
  *
  * State     all in linear memory; this object keeps the address, what it was created from, and a scratch buffer.
- * Owner     whoever creates it calls free() when no program and no fd needs it. References from slots to objects are the
- *           owner's too: see SlotHooks.
- * Errors    BpfError with the errno of Linux. The rights of an fd (BPF_F_RDONLY, BPF_F_WRONLY) are the caller's to check;
- *           a frozen map refuses writes here.
+ * Owner     whoever creates it calls free() when no program and no fd needs it. References from slots to objects are
+ *           the owner's too: see SlotHooks.
+ * Errors    BpfError with the errno of Linux. The rights of an fd (BPF_F_RDONLY, BPF_F_WRONLY) are the caller's to
+ *           check; a frozen map refuses writes here.
  * Values    of per-CPU types: one value per possible CPU, each rounded up to 8 bytes.
  */
 import { BPF_F_LOCK } from "../abi/bpf.ts";

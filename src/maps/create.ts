@@ -15,7 +15,7 @@ import { MAP_TYPES } from "./table.ts";
 /** map_extra means something to these. */
 const WITH_EXTRA: readonly number[] = [BPF_MAP_TYPE_BLOOM_FILTER, BPF_MAP_TYPE_ARENA];
 
-/** The type of a map that may be created so. @throws BpfError as BPF_MAP_CREATE fails; capabilities are the caller's. */
+/** The type of a map that may be made so. @throws BpfError as BPF_MAP_CREATE fails; capabilities are the caller's. */
 export function checkMapAttr(attr: MapAttr, cpus: number): MapType {
   const refuse = (errno: Errno, what: string): never => {
     const { inner: _, ...context } = attr;
@@ -39,7 +39,8 @@ export function checkMapAttr(attr: MapAttr, cpus: number): MapType {
     const { keySize, valueSize, maxEntries } = attr;
     refuse(
       err,
-      `no ${type.name} with key_size ${keySize}, value_size ${valueSize}, max_entries ${maxEntries}, flags 0x${flags.toString(16)}`,
+      `no ${type.name} with key_size ${keySize}, value_size ${valueSize}, max_entries ${maxEntries}, ` +
+        `flags 0x${flags.toString(16)}`,
     );
   }
   for (const field of attr.fields ?? []) {

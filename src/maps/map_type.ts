@@ -1,6 +1,6 @@
 /**
- * What a map type is: one entry of MAP_TYPES (table.ts), which the loader, the verifier, the JIT, the kernel and the command
- * line read. Code asks an entry for a fact; it never tests which type it has.
+ * What a map type is: one entry of MAP_TYPES (table.ts), which the loader, the verifier, the JIT, the kernel and the
+ * command line read. Code asks an entry for a fact; it never tests which type it has.
  */
 import type { Errno } from "../abi/errno.ts";
 import type { Memory } from "../memory/memory.ts";
@@ -90,13 +90,13 @@ export interface MapAccess {
 export type BatchKind = "array" | "trie" | "hash";
 
 /**
- * What slots mean, for map types whose elements are objects (programs, maps, devices, ...): the owner of the objects says
- * so. `lo`, `hi` are the two words of the slot.
+ * What slots mean, for map types whose elements are objects (programs, maps, devices, ...): the owner of the objects
+ * says so. `lo`, `hi` are the two words of the slot.
  */
 export interface SlotHooks {
   /**
-   * bpf(2) stores `value` (an fd, an ifindex and an fd, ...): takes a reference and returns the slot. Throws BpfError. The
-   * slot is not changed yet and the store may still fail: then clear() is called.
+   * bpf(2) stores `value` (an fd, an ifindex and an fd, ...): takes a reference and returns the slot. Throws BpfError.
+   * The slot is not changed yet and the store may still fail: then clear() is called.
    */
   set(map: BpfMap, key: Uint8Array, value: Uint8Array): { lo: number; hi: number };
   /** A slot is overwritten, deleted, or dies with its map: drops the reference. */

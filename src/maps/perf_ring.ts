@@ -1,6 +1,6 @@
 /**
- * The ring behind one slot of a PERF_EVENT_ARRAY: what perf_event_open() and mmap() give on Linux. Its address is the slot's
- * first word. Layout in assembly/maps/perf_event_array.ts.
+ * The ring behind one slot of a PERF_EVENT_ARRAY: what perf_event_open() and mmap() give on Linux. Its address is the
+ * slot's first word. Layout in assembly/maps/perf_event_array.ts.
  */
 import { BpfError, EINVAL } from "../abi/errno.ts";
 import type { Memory, VAddr } from "../memory/memory.ts";

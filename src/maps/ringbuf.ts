@@ -63,9 +63,9 @@ export function ringOf(map: BpfMap): number {
 }
 
 /**
- * Hands the finished records to take, oldest first, until none is left, one is still being written, max are taken, or take
- * returns false (that record counts as taken). Returns how many records were taken; discarded ones are skipped. The bytes
- * are a copy.
+ * Hands the finished records to take, oldest first, until none is left, one is still being written, max are taken, or
+ * take returns false (that record counts as taken). Returns how many records were taken; discarded ones are skipped.
+ * The bytes are a copy.
  */
 export function consumeRingbuf(
   map: BpfMap,

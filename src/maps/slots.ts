@@ -1,6 +1,6 @@
 /**
- * Maps whose elements are objects: 8-byte slots {u32 lo, u32 hi} in linear memory, and SlotHooks that say what they mean
- * (docs/ARCHITECTURE.md, "Map records"). Without hooks, bpf(2)'s bytes go into the slot as they are.
+ * Maps whose elements are objects: 8-byte slots {u32 lo, u32 hi} in linear memory, and SlotHooks that say what they
+ * mean (docs/ARCHITECTURE.md, "Map records"). Without hooks, bpf(2)'s bytes go into the slot as they are.
  */
 import { BPF_NOEXIST } from "../abi/bpf.ts";
 import { E2BIG, EEXIST, EINVAL, ENOENT, type Errno } from "../abi/errno.ts";

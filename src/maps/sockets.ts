@@ -1,8 +1,10 @@
 /**
- * Map types whose elements need kernel objects that do not exist here (sockets, stacks, cgroups, tasks, arenas, struct_ops).
- * They can be created, so that programs with such maps verify; their elements cannot be used, and `unsupported` says why.
+ * Map types whose elements need kernel objects that do not exist here (sockets, stacks, cgroups, tasks, arenas,
+ * struct_ops). They can be created, so that programs with such maps verify; their elements cannot be used, and
+ * `unsupported` says why.
  *
- * Source   net/core/sock_map.c, kernel/bpf/{reuseport_array,stackmap,local_storage,bpf_local_storage,arena,bpf_struct_ops}.c.
+ * Source   net/core/sock_map.c,
+ *          kernel/bpf/{reuseport_array,stackmap,local_storage,bpf_local_storage,arena,bpf_struct_ops}.c.
  */
 import {
   BPF_EXIST,

@@ -1,4 +1,4 @@
-/** What is special to one kind of map: fields in values, slots and references, types by name, helpers that may be given a map. */
+/** What is special to one kind of map: fields in values, slots and references, limits, helpers that may be given it. */
 import { describe, expect, it } from "vitest";
 import * as bpf from "../../src/abi/bpf.ts";
 import { BpfError, E2BIG, EACCES, EBADF, EINVAL, EOPNOTSUPP, EPERM } from "../../src/abi/errno.ts";

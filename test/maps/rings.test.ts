@@ -1,4 +1,4 @@
-/** Ring buffers in both directions and perf rings: layout, room, order, wake-ups, and the programs that once broke them. */
+/** Ring buffers in both directions and perf rings: layout, room, order, wake-ups, and what once broke them. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as bpf from "../../src/abi/bpf.ts";

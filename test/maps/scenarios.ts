@@ -1,6 +1,6 @@
 /**
- * Map commands as data: what bpf(2) is asked, the same for BpfMap (run.ts), for Linux (linux_maps.py) and for the answers
- * of Linux 6.18 that are kept in linux-6.18.json.
+ * Map commands as data: what bpf(2) is asked, the same for BpfMap (run.ts), for Linux (linux_maps.py) and for the
+ * answers of Linux 6.18 that are kept in linux-6.18.json.
  */
 import * as bpf from "../../src/abi/bpf.ts";
 
@@ -98,7 +98,8 @@ function create(type: number, key: number, value: number, max: number, flags: nu
 }
 
 /**
- * BPF_MAP_CREATE: each type with one thing changed at a time. No large max_entries: Linux would really allocate the memory.
+ * BPF_MAP_CREATE: each type with one thing changed at a time. No large max_entries: Linux would really allocate the
+ * memory.
  */
 function creations(): Scenario[] {
   const out: Scenario[] = [];
