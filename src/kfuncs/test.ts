@@ -1,7 +1,7 @@
 /**
- * Functions that exist for tests.
+ * Functions that exist for tests, and functions whose result fmod_ret programs may change.
  *
- * Source   net/bpf/test_run.c.
+ * Source   net/bpf/test_run.c, net/mptcp/bpf.c.
  */
 import { KF_RELEASE, KF_SLEEPABLE, type Kfunc, kfuncsOf } from "./kfunc.ts";
 
@@ -19,6 +19,7 @@ export const TEST_KFUNCS: readonly Kfunc[] = [
       bpf_modify_return_test: 0,
       bpf_modify_return_test2: 0,
       bpf_fentry_test1: KF_SLEEPABLE,
+      update_socket_protocol: 0,
     },
   }),
   ...kfuncsOf({

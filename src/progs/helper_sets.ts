@@ -220,6 +220,7 @@ export const TYPE_HELPERS: Readonly<Record<string, string>> = {
     skc_to_tcp_request_sock skc_to_udp6_sock inode_storage_get inode_storage_delete d_path bprm_opts_set
     ima_inode_hash sock_from_file get_func_ip get_attach_cookie skc_to_unix_sock xdp_get_buff_len ima_file_hash
     skc_to_mptcp_sock`,
+  lirc_mode2: "rc_repeat rc_keydown rc_pointer_rel",
   struct_ops: "",
   ext: "",
 };
