@@ -9,7 +9,7 @@ import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands/index.ts";
 import { type Io, processIo, reportError, UsageError } from "./output.ts";
 
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+const { version } = createRequire(import.meta.url)("skep/package.json") as { version: string };
 
 /** @returns the exit code */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {

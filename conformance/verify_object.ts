@@ -3,10 +3,14 @@ import type { Btf } from "../src/btf/btf.ts";
 import { Kernel } from "../src/kernel/kernel.ts";
 import { loadAlone } from "../src/loader/load_alone.ts";
 import { readFile } from "../src/node/files.ts";
+import { runningKernelFacts } from "../src/node/kernel_facts.ts";
 import { openSpec } from "../src/object/open.ts";
 import type { ObjectSpec } from "../src/object/spec.ts";
 import type { VerdictRow } from "./compare.ts";
 import type { Job } from "./worker.ts";
+
+/** Some objects ask for the kernel's configuration and symbols. */
+const facts = runningKernelFacts();
 
 /** Verifies each program of the job alone. A crash of ours becomes a row whose message begins with "crash: ". */
 export function verifyObject(job: Job, kernelBtf: Btf): VerdictRow[] {
@@ -16,11 +20,18 @@ export function verifyObject(job: Job, kernelBtf: Btf): VerdictRow[] {
   } catch (e) {
     return job.progs.map((p) => failed(job, p, e));
   }
+  const options = { ...facts, kernelBtf };
   return job.progs.map((p) => {
     // A kernel for each program: nothing one leaves behind changes the next.
     const kernel = new Kernel({ kernelBtf });
     try {
-      const { log: _, insnIdx: __, stats: ___, ...row } = loadAlone(spec, p.prog, kernel.spawn(), { kernelBtf });
+      const {
+        log: _,
+        insnIdx: __,
+        stats: ___,
+        message: ____,
+        ...row
+      } = loadAlone(spec, p.prog, kernel.spawn(), options);
       return { ...row, sec: p.sec };
     } catch (e) {
       return failed(job, p, e);

@@ -5,6 +5,7 @@ import { Kernel } from "../../src/kernel/kernel.ts";
 import { loadAlone, type Verdict } from "../../src/loader/load_alone.ts";
 import { readFile } from "../../src/node/files.ts";
 import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
+import { runningKernelFacts } from "../../src/node/kernel_facts.ts";
 import { openSpec } from "../../src/object/open.ts";
 import type { ObjectSpec } from "../../src/object/spec.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
@@ -41,6 +42,7 @@ export const verify: CliCommand = {
     const asJson = json === true || format === "json";
     const logLevel = log === undefined ? 4 : level(log);
     const kernelBtf = loadKernelBtf(btf).btf;
+    const facts = btf === undefined ? runningKernelFacts() : {};
     const rows: Row[] = [];
     const messages: string[] = [];
     let matched = names === undefined;
@@ -76,6 +78,7 @@ export const verify: CliCommand = {
           message,
           ...row
         } = loadAlone(spec, name, kernel.spawn(), {
+          ...facts,
           kernelBtf,
           logLevel,
         });

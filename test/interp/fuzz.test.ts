@@ -22,6 +22,12 @@ function outcome(engine: "jit" | "interp", bytes: Uint8Array): string {
   }
 }
 
+/** Helpers that take addresses, and the ones called instead. */
+const HELPERS_OF_MEMORY = new Map([
+  [1, 2],
+  [4, 3],
+]);
+
 const small = fc.integer({ min: -3, max: 6 });
 const reg = fc.integer({ min: 0, max: 9 });
 const slot = fc.record({
@@ -42,6 +48,8 @@ it("instructions thrown together", () => {
         insns.src[i] = o.src ?? src;
         insns.off[i] = o.off ?? off;
         insns.imm[i] = o.imm ?? imm;
+        // memfrob and strcmp reach past the program's memory into what only one engine has there.
+        if (o.name === "call") insns.imm[i] = HELPERS_OF_MEMORY.get(imm) ?? insns.imm[i];
       });
       insns.code[slots.length] = 0x95;
       const bytes = encode(insns);
