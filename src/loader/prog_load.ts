@@ -67,7 +67,7 @@ export interface LoadedProg extends ProgLoadResult {
 }
 
 /** Instructions as the kernel gets them. */
-export function patchInsns(ctx: LoadContext, prog: ProgSpec): { insns: Insns; poisoned: readonly Poisoned[] } {
+function patchInsns(ctx: LoadContext, prog: ProgSpec): { insns: Insns; poisoned: readonly Poisoned[] } {
   const insns = cloneInsns(prog.insns);
   const poisoned = ctx.core?.apply(insns, prog.coreRelos, `${ctx.spec.file}: program '${prog.name}'`) ?? [];
   for (const reloc of prog.relocs) patchReloc(ctx, insns, reloc);
