@@ -83,6 +83,8 @@ export function xdp_batch(entry: u32, ctx: u32, packets: u32, n: u32, results: u
   for (let i: u32 = 0; i < n; i++) {
     store<u32>(progress, i);
     const data = load<u32>(packets);
+    // What a program uncovers by moving the head must not depend on earlier packets.
+    memory.fill(data - HEADROOM, 0, HEADROOM);
     store<u32>(ctx, data, XDP_DATA);
     store<u32>(ctx, data + load<u32>(packets, 4), XDP_DATA_END);
     store<u32>(ctx, data, XDP_DATA_META);
@@ -140,6 +142,7 @@ export function skb_batch(
     memory.copy(skb, template, SKB_RECORD_SIZE);
     const at = load<u32>(packets);
     const len = load<u32>(packets, 4);
+    memory.fill(at - HEADROOM, 0, HEADROOM);
     store<u32>(skb, at, SKB_DATA);
     store<u32>(skb, at + len, SKB_DATA_END);
     store<u32>(skb, at - HEADROOM, SKB_HEAD);

@@ -270,6 +270,7 @@ export class Batch {
   #interpXdp(i: number, at: number, len: number, end: number): void {
     const { memory } = this.#kernel;
     const put = (off: number, value: number) => memory.writeU32(this.#ctx + off, value);
+    memory.fill(at - HEADROOM, 0, HEADROOM);
     put(XDP.data, at);
     put(XDP.dataEnd, at + len);
     put(XDP.dataMeta, at);
