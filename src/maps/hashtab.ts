@@ -107,6 +107,7 @@ export const hash: MapType = { ...common, name: "hash", privilege: "none", field
 export const percpu_hash: MapType = {
   ...common,
   name: "percpu_hash",
+  flags: FLAGS & ~BPF_F_NUMA_NODE,
   privilege: "none",
   percpu: true,
   reserves: ["map_lookup_percpu_elem"],
@@ -127,7 +128,7 @@ export const lru_hash: MapType = {
 export const lru_percpu_hash: MapType = {
   ...common,
   name: "lru_percpu_hash",
-  flags: LRU_FLAGS,
+  flags: LRU_FLAGS & ~BPF_F_NUMA_NODE,
   privilege: "bpf",
   areas: [LRU_LISTS, LRU_LOCALS],
   percpu: true,

@@ -8,6 +8,7 @@ import { MAP_RECORD } from "../../src/maps/record.ts";
 import { dropSlots, readSlotWords } from "../../src/maps/slots.ts";
 import { MAP_TYPES, mapTypeAllows, mapTypeByName } from "../../src/maps/table.ts";
 import { Memory, type VAddr } from "../../src/memory/memory.ts";
+import { TYPES } from "./scenarios.ts";
 
 const u32 = (n: number): Uint8Array => new Uint8Array(Uint32Array.of(n).buffer);
 
@@ -261,6 +262,29 @@ describe("map types", () => {
     expect(mapTypeAllows(RINGBUF, "map_push_elem")).toBe(false);
     expect(mapTypeAllows(bpf.BPF_MAP_TYPE_BLOOM_FILTER, "map_pop_elem")).toBe(false);
     expect(mapTypeAllows(bpf.BPF_MAP_TYPE_SK_STORAGE, "kptr_xchg")).toBe(true);
+  });
+
+  it("list the flags that they accept", () => {
+    const memory = new Memory();
+    const inner = new BpfMap(memory, { type: bpf.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+    for (const [type, keySize, valueSize, maxEntries, base] of TYPES) {
+      const { flags: known, name } = MAP_TYPES[type]!;
+      const accepted = (flags: number): boolean => {
+        const btf = maxEntries === 0 ? { btfKeyTypeId: 1, btfValueTypeId: 2 } : {};
+        const vmlinux = name === "struct_ops" ? { btfVmlinuxValueTypeId: 3 } : {};
+        try {
+          new BpfMap(memory, { type, keySize, valueSize, maxEntries, flags, inner, ...btf, ...vmlinux }).free();
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      expect({ name, ok: accepted(base) }).toEqual({ name, ok: true });
+      for (let bit = 0; bit < 20; bit++) {
+        const flags = base | (1 << bit);
+        expect({ name, bit, ok: accepted(flags) }).toEqual({ name, bit, ok: (known & (1 << bit)) !== 0 });
+      }
+    }
   });
 
   it("have the names that bpftool prints", () => {

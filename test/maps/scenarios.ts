@@ -52,7 +52,8 @@ const u32 = (n: number): string => {
 };
 const u64 = (n: number): string => u32(n) + u32(0);
 
-const TYPES: readonly [type: number, key: number, value: number, max: number, flags: number][] = [
+/** A map of each type that can be made. */
+export const TYPES: readonly [type: number, key: number, value: number, max: number, flags: number][] = [
   [bpf.BPF_MAP_TYPE_HASH, 4, 8, 4, 0],
   [bpf.BPF_MAP_TYPE_ARRAY, 4, 8, 4, 0],
   [bpf.BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4, 0],
