@@ -48,11 +48,14 @@ function program(ends: readonly End[], budget: number): Insns {
   return insns;
 }
 
+const b = bed();
+
 function check(insns: Insns): void {
-  const b = bed();
   const image = imageOf(insns, { stackDepth: 0 });
   const want = model(image, b.memory.view, new Array<bigint>(11).fill(0n));
-  const got = run64(b, jit(image, b.env));
+  const prog = jit(image, b.env);
+  const got = run64(b, prog);
+  prog.dispose();
   if (got !== want) expect({ text: disasm(insns).join("\n"), got }).toEqual({ want });
 }
 
@@ -76,7 +79,7 @@ describe("random flow graphs", () => {
   test("small ones", () => {
     fc.assert(
       fc.property(graphs(8), (ends) => check(program(ends, 200))),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
   });
 

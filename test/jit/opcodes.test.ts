@@ -144,9 +144,10 @@ function programs(o: Opcode): Slot[][] {
 /** Calls, packet loads and may_goto need more than registers and stack: calls.test.ts has them. */
 const ELSEWHERE = new Set(["call", "call_local", "call_kfunc", "callx", "ld_abs", "ld_ind", "may_goto"]);
 
+const b = bed();
+const ctx = b.memory.alloc(16);
+
 function check(slots: readonly Slot[], options: JitOptions): void {
-  const b = bed();
-  const ctx = b.memory.alloc(16);
   const image = imageOf(program(slots));
   const prog = jit(image, b.env, options);
   for (const v of VALUES) {
@@ -164,6 +165,7 @@ function check(slots: readonly Slot[], options: JitOptions): void {
       }
     }
   }
+  prog.dispose();
 }
 
 describe("each opcode computes what the model computes", () => {
