@@ -170,8 +170,9 @@ function deduceMixed(r: u32): void {
   raiseS64(r, <i64>((<u64>smin(r) & HI) | lo));
   lowerS64(r, <i64>((<u64>smax(r) & HI) | hi));
   if (<u32>s32min(r) <= <u32>s32max(r)) {
-    lo = <u64>(<u32>s32min(r));
-    hi = <u64>(<u32>s32max(r));
+    // Loaded as u32: the compiler sign-extends <u64>(<u32>x) of an inlined i32.
+    lo = load<u32>(r, 72);
+    hi = load<u32>(r, 76);
     raiseU64(r, (umin(r) & HI) | lo);
     lowerU64(r, (umax(r) & HI) | hi);
     raiseS64(r, <i64>((<u64>smin(r) & HI) | lo));

@@ -10,7 +10,8 @@ export const NOT_EXACT: u32 = 0;
 export const EXACT: u32 = 1;
 export const RANGE_WITHIN: u32 = 2;
 
-const ADD_CONST: u32 = 0x80000000;
+/** Both kinds of distance, 64-bit and 32-bit. */
+const ADD_CONST: u32 = 0xc0000000;
 
 const PTR_TO_MAP_VALUE: u32 = 4;
 const PTR_TO_MAP_KEY: u32 = 5;
@@ -108,8 +109,7 @@ function regsafe(old: u32, cur: u32, exact: u32, strictScalars: bool): bool {
     if (!load<u32>(old, R_PRECISE) && exact == NOT_EXACT) return true;
     const oid = load<u32>(old, R_ID);
     const cid = load<u32>(cur, R_ID);
-    if (oid & ADD_CONST && !(cid & ADD_CONST)) return false;
-    if (oid && !(oid & ADD_CONST) && cid & ADD_CONST) return false;
+    if (oid && (oid & ADD_CONST) != (cid & ADD_CONST)) return false;
     if (oid & ADD_CONST && load<i32>(old, R_OFF) != load<i32>(cur, R_OFF)) return false;
     return check_scalar_ids(oid, cid) && within(old, cur);
   }

@@ -7,7 +7,7 @@ import { EACCES, EINVAL } from "../abi/errno.ts";
 import { PTR_MAYBE_NULL, PTR_UNTRUSTED } from "../helpers/types.ts";
 import { pushStack } from "./branch.ts";
 import type { VerifierEnv } from "./env.ts";
-import { BPF_ADD_CONST, R_U0, R_U1, R_U2, R_U3 } from "./layout.ts";
+import { BPF_ADD_CONST, BPF_ADD_CONST32, BPF_ADD_CONST64, R_U0, R_U1, R_U2, R_U3 } from "./layout.ts";
 import { markChainPrecision } from "./precision.ts";
 import {
   baseType,
@@ -341,23 +341,21 @@ function adjustReg(env: VerifierEnv, i: number): void {
       return;
     }
   }
+  const is32 = (c & 7) === ALU;
+  // r1 = r2; r1 += K: r1 stays linked to r2 with a distance. In 32 bits only if nothing above is cut off.
   const addConst =
     env.bpfCapable &&
-    op === OP_ADD &&
-    (c & 7) === ALU64 &&
+    (op === OP_ADD || op === OP_SUB) &&
     R.id(dreg) !== 0 &&
-    R.isConst(sreg) &&
+    (is32 ? R.isConst32(sreg) : R.isConst(sreg)) &&
+    (!is32 || regWidth(env, dreg) <= 32) &&
     !(byReg && src[i] === d);
-  const delta = R.value(sreg);
+  const delta = (is32 ? R.valueLo(sreg) : R.value(sreg)) * (op === OP_SUB ? -1 : 1);
   adjustScalar(env, i, dreg, sreg);
-  if (addConst) {
-    // r1 = r2; r1 += K: r1 stays linked to r2 with a distance.
-    if (R.id(dreg) & BPF_ADD_CONST || delta < 0 || delta > 0x7fffffff) {
-      clearScalarId(env, dreg);
-    } else if (R.id(dreg)) {
-      R.setId(dreg, (R.id(dreg) | BPF_ADD_CONST) >>> 0);
-      R.setOff(dreg, delta);
-    }
+  const id = R.id(dreg);
+  if (addConst && id && !(id & BPF_ADD_CONST) && delta >= -2147483648 && delta <= 2147483647) {
+    R.setId(dreg, (id | (is32 ? BPF_ADD_CONST32 : BPF_ADD_CONST64)) >>> 0);
+    R.setOff(dreg, delta);
   } else {
     clearScalarId(env, dreg);
   }

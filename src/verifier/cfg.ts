@@ -261,8 +261,7 @@ export function computeScc(env: VerifierEnv): void {
         dfsSize--;
         continue;
       }
-      // A call that calls back runs again after the callback.
-      let assign = stack[stackSize - 1] !== w || env.has(w, CALLS_CALLBACK);
+      let assign = stack[stackSize - 1] !== w;
       for (let j = 0; j < k; j++) if (succ[j] === w) assign = true;
       let t: number;
       do {

@@ -11,7 +11,7 @@ import { pushStack } from "./branch.ts";
 import { hasField } from "./btf_record.ts";
 import { findPrevEntry, widenImpreciseScalars } from "./converge.ts";
 import type { VerifierEnv } from "./env.ts";
-import { BPF_ADD_CONST } from "./layout.ts";
+import { BPF_ADD_CONST, BPF_ADD_CONST32 } from "./layout.ts";
 import { regRecord } from "./locks.ts";
 import {
   addLinked,
@@ -47,6 +47,7 @@ import {
   SRC_OP,
 } from "./regs.ts";
 import { sanitizeSpeculativePath } from "./sanitize.ts";
+import { frameInsnIdx } from "./scc.ts";
 import type { Reg, VState } from "./state.ts";
 
 const JEQ = 0x10;
@@ -116,7 +117,7 @@ function branchTaken(env: VerifierEnv, dreg: Reg, sreg: Reg, op: number, is32: b
   return R.wasm.branch_taken(dreg, sreg, op, is32);
 }
 
-/** Registers and slots with the same id, at most six; others lose the id. collect_linked_regs(). */
+/** Live registers, and slots, with the same id: at most six; others lose the id. collect_linked_regs(). */
 function collectLinked(env: VerifierEnv, state: VState, id: number, linked: LinkedRegs): void {
   const R = env.R;
   const base = (id & ~BPF_ADD_CONST) >>> 0;
@@ -127,7 +128,8 @@ function collectLinked(env: VerifierEnv, state: VState, id: number, linked: Link
   };
   for (let f = state.curframe; f >= 0; f--) {
     const frame = state.frames[f];
-    for (let i = 0; i < 10; i++) take(R.regAt(frame, i), f, i, true);
+    const live = env.liveRegs[frameInsnIdx(env, state, f)];
+    for (let i = 0; i < 10; i++) if (live & (1 << i)) take(R.regAt(frame, i), f, i, true);
     const slots = R.stackSlots(frame);
     for (let spi = 0; spi < slots; spi++) {
       if (R.slotType(frame, spi, 7) === STACK_SPILL) take(R.slotAt(frame, spi), f, spi, false);
@@ -147,6 +149,8 @@ function syncLinked(env: VerifierEnv, state: VState, known: Reg, linked: LinkedR
     const id = R.id(reg);
     const kid = R.id(known);
     if ((id & ~BPF_ADD_CONST) !== (kid & ~BPF_ADD_CONST)) continue;
+    // A distance in 32 bits says nothing about one in 64.
+    if (((id ^ kid) & BPF_ADD_CONST) >>> 0 === BPF_ADD_CONST) continue;
     const subreg = R.subregDef(reg);
     const off = R.off(reg);
     if ((!(id & BPF_ADD_CONST) && !(kid & BPF_ADD_CONST)) || off === R.off(known)) {
@@ -159,7 +163,8 @@ function syncLinked(env: VerifierEnv, state: VState, known: Reg, linked: LinkedR
       R.setOff(reg, off);
       R.setId(reg, id);
       R.wasm.linked_add(reg, delta);
-      R.wasm.bounds_sync(reg);
+      if ((id | kid) & BPF_ADD_CONST32) R.wasm.zext(reg);
+      else R.wasm.bounds_sync(reg);
     }
     R.setSubregDef(reg, subreg);
   }

@@ -73,5 +73,7 @@ export const MAX_STACK_SLOTS = 64;
 export const MAX_BPF_STACK = 512;
 export const BPF_REG_SIZE = 8;
 export const MAX_CALL_FRAMES = 8;
-/** In a scalar's id: the register is `id's register + off`. */
-export const BPF_ADD_CONST = 0x80000000;
+/** In a scalar's id: the register is `the register with the bare id + off`, in 64 bits or (zero-extended) in 32. */
+export const BPF_ADD_CONST64 = 0x80000000;
+export const BPF_ADD_CONST32 = 0x40000000;
+export const BPF_ADD_CONST = 0xc0000000;

@@ -123,7 +123,7 @@ function iterActive(env: VerifierEnv): boolean {
   return R.iterState(R.slotAt(frame, spi)) === ITER_ACTIVE;
 }
 
-type Verdict = "hit" | "loop" | "miss" | "other";
+type Verdict = "hit" | "loop" | "miss";
 
 /** A state whose own paths are not finished: equal enough to end a loop that makes no progress by itself? */
 function compareOpen(env: VerifierEnv, old: VState, insnIdx: number): Verdict {
@@ -140,7 +140,7 @@ function compareOpen(env: VerifierEnv, old: VState, insnIdx: number): Verdict {
     if (old.mayGotoDepth !== cur.mayGotoDepth && statesEqual(env, old, cur, RANGE_WITHIN)) return "loop";
   }
   if (env.has(insnIdx, CALLS_CALLBACK)) {
-    return statesEqual(env, old, cur, RANGE_WITHIN) ? "loop" : "miss";
+    return statesEqual(env, old, cur, RANGE_WITHIN) ? "hit" : "miss";
   }
   if (
     maybeLooping(env, old, cur) &&
@@ -183,8 +183,8 @@ export function isStateVisited(env: VerifierEnv, insnIdx: number): boolean {
     let hit = false;
     if (old.branches) {
       const verdict = compareOpen(env, old, insnIdx);
-      if (verdict === "loop") {
-        loop = true;
+      if (verdict !== "miss") {
+        loop = verdict === "loop";
         hit = true;
       } else if (
         !forceNew &&
