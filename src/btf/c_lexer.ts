@@ -25,11 +25,17 @@ export function tokenize(text: string, source: string): Token[] {
     else if (number !== undefined) tokens.push({ kind: "number", text: number, line });
     else if (string !== undefined) tokens.push({ kind: "string", text: string, line });
     else if (punct !== undefined) tokens.push({ kind: "punct", text: punct, line });
-    for (const c of all) if (c === "\n") line++;
+    else line += countLines(all);
     at += all.length;
   }
   tokens.push({ kind: "end", text: "end of text", line });
   return tokens;
+}
+
+function countLines(space: string): number {
+  let n = 0;
+  for (let i = space.indexOf("\n"); i >= 0; i = space.indexOf("\n", i + 1)) n++;
+  return n;
 }
 
 /** A cursor over tokens, with errors that name the line. */

@@ -438,10 +438,113 @@ struct bpf_struct_ops {
   const char *name;
   struct btf_func_model func_models[64];
 };
+enum bpf_struct_ops_state {
+  BPF_STRUCT_OPS_STATE_INIT, BPF_STRUCT_OPS_STATE_INUSE, BPF_STRUCT_OPS_STATE_TOBEFREE, BPF_STRUCT_OPS_STATE_READY,
+};
+struct bpf_struct_ops_common_value {
+  refcount_t refcnt;
+  enum bpf_struct_ops_state state;
+};
+struct bpf_struct_ops_tcp_congestion_ops {
+  struct bpf_struct_ops_common_value common;
+  struct tcp_congestion_ops data;
+};
 struct bpf_dummy_ops {
   int (*test_1)(struct bpf_dummy_ops_state *);
   int (*test_2)(struct bpf_dummy_ops_state *, int, unsigned short, char, unsigned long);
   int (*test_sleepable)(struct bpf_dummy_ops_state *);
+};
+struct bpf_struct_ops_bpf_dummy_ops {
+  struct bpf_struct_ops_common_value common;
+  struct bpf_dummy_ops data;
+};
+struct bpf_htab {
+  struct bpf_map map;
+  u32 n_buckets;
+  u32 elem_size;
+  u32 hashrnd;
+};
+struct bpf_array {
+  struct bpf_map map;
+  u32 elem_size;
+  u32 index_mask;
+};
+struct bpf_stack_map {
+  struct bpf_map map;
+  u32 n_buckets;
+};
+struct lpm_trie {
+  struct bpf_map map;
+  size_t n_entries;
+  size_t max_prefixlen;
+  size_t data_size;
+};
+struct bpf_dtab {
+  struct bpf_map map;
+  unsigned int items;
+  u32 n_buckets;
+};
+struct bpf_stab {
+  struct bpf_map map;
+};
+struct bpf_cpu_map {
+  struct bpf_map map;
+};
+struct xsk_map {
+  struct bpf_map map;
+};
+struct bpf_shtab {
+  struct bpf_map map;
+  u32 buckets_num;
+  u32 elem_size;
+};
+struct bpf_cgroup_storage_map {
+  struct bpf_map map;
+};
+struct reuseport_array {
+  struct bpf_map map;
+};
+struct bpf_queue_stack {
+  struct bpf_map map;
+  u32 head;
+  u32 tail;
+  u32 size;
+};
+struct bpf_local_storage_map {
+  struct bpf_map map;
+  u32 bucket_log;
+  u16 elem_size;
+  u16 cache_idx;
+};
+struct bpf_ringbuf_map {
+  struct bpf_map map;
+};
+struct kallsym_iter {
+  loff_t pos;
+  loff_t pos_mod_end;
+  loff_t pos_ftrace_mod_end;
+  loff_t pos_bpf_end;
+  unsigned long value;
+  unsigned int nameoff;
+  char type;
+  char name[512];
+  char module_name[56];
+  int exported;
+  int show_value;
+};
+struct perf_branch_entry {
+  __u64 from;
+  __u64 to;
+  __u64 mispred : 1;
+  __u64 predicted : 1;
+  __u64 in_tx : 1;
+  __u64 abort : 1;
+  __u64 cycles : 16;
+  __u64 type : 4;
+  __u64 spec : 2;
+  __u64 new_type : 4;
+  __u64 priv : 3;
+  __u64 reserved : 31;
 };
 struct bpf_dummy_ops_state {
   int val;
@@ -453,12 +556,6 @@ struct bpf_rb_node_kern {
 struct bpf_list_node_kern {
   struct list_head list_head;
   void *owner;
-};
-struct trace_entry {
-  unsigned short type;
-  unsigned char flags;
-  unsigned char preempt_count;
-  int pid;
 };
 struct trace_event_raw_sys_enter {
   struct trace_entry ent;
@@ -577,8 +674,28 @@ struct netlink_sock {
   struct rhash_head node;
   struct callback_head rcu;
 };
+struct rt6key {
+  struct in6_addr addr;
+  int plen;
+};
 struct fib6_info {
-
+  struct fib6_info *fib6_next;
+  struct fib6_node *fib6_node;
+  union {
+    struct list_head nh_list;
+  };
+  refcount_t fib6_ref;
+  unsigned long expires;
+  struct rt6key fib6_dst;
+  u32 fib6_flags;
+  struct rt6key fib6_src;
+  u32 fib6_metric;
+  u8 fib6_protocol;
+  u8 fib6_type;
+  u8 should_flush : 1;
+  u8 dst_nocount : 1;
+  struct nexthop *nh;
+  struct fib6_nh fib6_nh[0];
 };
 struct bpf_verifier_log {
   u64 start_pos;

@@ -21,6 +21,9 @@ struct file {
   };
   loff_t f_pos;
   void *f_security;
+  union {
+    struct callback_head f_task_work;
+  };
   file_ref_t f_ref;
 };
 struct hlist_bl_node {
@@ -60,48 +63,6 @@ struct dentry {
   unsigned long d_time;
   void *d_fsdata;
   struct lockref d_lockref;
-};
-typedef u64 blkcnt_t;
-enum inode_state_flags_t {
-  I_NEW = 1, I_SYNC, I_LRU_ISOLATING = 4, I_DIRTY_SYNC = 16, I_DIRTY_DATASYNC = 32, I_DIRTY_PAGES = 64,
-  I_WILL_FREE = 128, I_FREEING = 256, I_CLEAR = 512, I_REFERENCED = 1024, I_LINKABLE = 2048, I_DIRTY_TIME = 4096,
-  I_WB_SWITCH = 8192, I_OVL_INUSE = 16384, I_CREATING = 32768, I_DONTCACHE = 65536, I_SYNC_QUEUED = 131072,
-  I_PINNING_NETFS_WB = 262144,
-};
-struct inode {
-  umode_t i_mode;
-  unsigned short i_opflags;
-  kuid_t i_uid;
-  kgid_t i_gid;
-  unsigned int i_flags;
-  const struct inode_operations *i_op;
-  struct super_block *i_sb;
-  struct address_space *i_mapping;
-  void *i_security;
-  unsigned long i_ino;
-  union {
-    const unsigned int i_nlink;
-    unsigned int __i_nlink;
-  };
-  dev_t i_rdev;
-  loff_t i_size;
-  time64_t i_atime_sec;
-  time64_t i_mtime_sec;
-  time64_t i_ctime_sec;
-  u32 i_generation;
-  spinlock_t i_lock;
-  unsigned short i_bytes;
-  u8 i_blkbits;
-  blkcnt_t i_blocks;
-  enum inode_state_flags_t i_state;
-  struct hlist_node i_hash;
-  atomic64_t i_version;
-  atomic_t i_count;
-  atomic_t i_writecount;
-  union {
-    const struct file_operations *i_fop;
-  };
-  void *i_private;
 };
 typedef struct {
   __u8 b[16];

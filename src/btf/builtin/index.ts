@@ -9,6 +9,7 @@
 import type { Btf } from "../btf.ts";
 import { BtfBuilder } from "../build.ts";
 import { CTypes } from "../c_parse.ts";
+import { ATTACH_TYPES } from "./attach.ts";
 import { BASE_TYPES } from "./base.ts";
 import { BPF_TYPES } from "./bpf.ts";
 import { FS_TYPES } from "./fs.ts";
@@ -27,6 +28,7 @@ const TEXTS = {
   fs: FS_TYPES,
   bpf: BPF_TYPES,
   kfuncs: KFUNC_TYPES,
+  attach: ATTACH_TYPES,
 };
 
 /** Variables of the kernel that programs take the address of (`__ksym`). */

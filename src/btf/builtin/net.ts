@@ -582,6 +582,7 @@ struct net_device {
   possible_net_t nd_net;
   struct bpf_mprog_entry *tcx_ingress;
   char name[16];
+  struct dev_ifalias *ifalias;
   unsigned long mem_end;
   unsigned long mem_start;
   unsigned long base_addr;
@@ -796,6 +797,7 @@ struct sock {
   int sk_wmem_queued;
   refcount_t sk_wmem_alloc;
   struct sk_buff_head sk_write_queue;
+  u32 sk_pacing_status;
   unsigned long sk_pacing_rate;
   atomic_t sk_zckey;
   unsigned long sk_max_pacing_rate;
@@ -811,6 +813,7 @@ struct sock {
   u32 sk_txhash;
   int sk_sndbuf;
   u8 sk_pacing_shift;
+  u8 sk_kern_sock : 1;
   u8 sk_shutdown;
   unsigned long sk_lingertime;
   struct proto *sk_prot_creator;
@@ -1001,6 +1004,7 @@ struct tcp_sock {
   u64 bytes_retrans;
   u32 total_retrans;
   u8 bpf_sock_ops_cb_flags;
+  bool is_mptcp;
 };
 struct in6_pktinfo {
   struct in6_addr ipi6_addr;
@@ -1069,6 +1073,8 @@ struct udp_sock {
   __u16 gso_size;
   __u16 pcslen;
   __u16 pcrlen;
+  int forward_deficit;
+  int forward_threshold;
 };
 struct udp6_sock {
   struct udp_sock udp;
@@ -1460,6 +1466,165 @@ struct proto {
   unsigned int obj_size;
   char name[32];
 };
+typedef struct {
+  gid_t val;
+} kgid_t;
+typedef __s64 time64_t;
+typedef u64 blkcnt_t;
+enum inode_state_flags_t {
+  I_NEW = 1, I_SYNC, I_LRU_ISOLATING = 4, I_DIRTY_SYNC = 16, I_DIRTY_DATASYNC = 32, I_DIRTY_PAGES = 64,
+  I_WILL_FREE = 128, I_FREEING = 256, I_CLEAR = 512, I_REFERENCED = 1024, I_LINKABLE = 2048, I_DIRTY_TIME = 4096,
+  I_WB_SWITCH = 8192, I_OVL_INUSE = 16384, I_CREATING = 32768, I_DONTCACHE = 65536, I_SYNC_QUEUED = 131072,
+  I_PINNING_NETFS_WB = 262144,
+};
+struct inode {
+  umode_t i_mode;
+  unsigned short i_opflags;
+  kuid_t i_uid;
+  kgid_t i_gid;
+  unsigned int i_flags;
+  const struct inode_operations *i_op;
+  struct super_block *i_sb;
+  struct address_space *i_mapping;
+  void *i_security;
+  unsigned long i_ino;
+  union {
+    const unsigned int i_nlink;
+    unsigned int __i_nlink;
+  };
+  dev_t i_rdev;
+  loff_t i_size;
+  time64_t i_atime_sec;
+  time64_t i_mtime_sec;
+  time64_t i_ctime_sec;
+  u32 i_generation;
+  spinlock_t i_lock;
+  unsigned short i_bytes;
+  u8 i_blkbits;
+  blkcnt_t i_blocks;
+  enum inode_state_flags_t i_state;
+  struct hlist_node i_hash;
+  atomic64_t i_version;
+  atomic_t i_count;
+  atomic_t i_writecount;
+  union {
+    const struct file_operations *i_fop;
+  };
+  void *i_private;
+};
+struct socket_alloc {
+  struct socket socket;
+  struct inode vfs_inode;
+};
+struct unix_address {
+  refcount_t refcnt;
+  int len;
+  struct sockaddr_un name[0];
+};
+struct nexthop {
+  u32 id;
+  u8 nh_flags;
+  bool is_group;
+  refcount_t refcnt;
+  union {
+    struct nh_info *nh_info;
+  };
+};
+struct fib_nh_common {
+  struct net_device *nhc_dev;
+  int nhc_oif;
+  unsigned char nhc_scope;
+  u8 nhc_family;
+  u8 nhc_gw_family;
+  unsigned char nhc_flags;
+};
+struct fib_nh {
+  struct fib_nh_common nh_common;
+};
+struct fib6_nh {
+  struct fib_nh_common nh_common;
+};
+struct nh_info {
+  u8 family;
+  bool reject_nh;
+  bool fdb_nh;
+  union {
+    struct fib_nh_common fib_nhc;
+    struct fib_nh fib_nh;
+    struct fib6_nh fib6_nh;
+  };
+};
+struct mptcp_pm_data {
+
+};
+struct mptcp_sock {
+  struct inet_connection_sock sk;
+  u64 local_key;
+  u64 remote_key;
+  u64 write_seq;
+  u64 ack_seq;
+  u32 token;
+  unsigned long flags;
+  struct sock *first;
+  struct mptcp_pm_data pm;
+  char ca_name[16];
+};
+struct bpf_tcp_req_attrs {
+  u32 rcv_tsval;
+  u32 rcv_tsecr;
+  u16 mss;
+  u8 rcv_wscale;
+  u8 snd_wscale;
+  u8 ecn_ok;
+  u8 wscale_ok;
+  u8 sack_ok;
+  u8 tstamp_ok;
+  u8 usec_ts_ok;
+  u8 reserved[3];
+};
+struct erspan_md2 {
+  __be32 timestamp;
+  __be16 sgt;
+  __u8 hwid_upper : 2;
+  __u8 ft : 5;
+  __u8 p : 1;
+  __u8 o : 1;
+  __u8 gra : 2;
+  __u8 dir : 1;
+  __u8 hwid : 4;
+};
+struct erspan_metadata {
+  int version;
+  union {
+  __be32 index;
+  struct erspan_md2 md2;
+} u;
+};
+struct vxlan_metadata {
+  u32 gbp;
+};
+struct geneve_opt {
+  __be16 opt_class;
+  u8 type;
+  u8 length : 5;
+  u8 r3 : 1;
+  u8 r2 : 1;
+  u8 r1 : 1;
+  u8 opt_data[0];
+};
+struct xfrm_replay_state_esn {
+  unsigned int bmp_len;
+  __u32 oseq;
+  __u32 seq;
+  __u32 oseq_hi;
+  __u32 seq_hi;
+  __u32 replay_window;
+  __u32 bmp[0];
+};
+struct dev_ifalias {
+  struct callback_head rcuhead;
+  char ifalias[0];
+};
 typedef union {
   __be32 a4;
   __be32 a6[4];
@@ -1506,7 +1671,6 @@ struct xfrm_lifetime_cfg {
   __u64 soft_use_expires_seconds;
   __u64 hard_use_expires_seconds;
 };
-typedef __s64 time64_t;
 struct xfrm_replay_state {
   __u32 oseq;
   __u32 seq;

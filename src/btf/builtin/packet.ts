@@ -240,4 +240,23 @@ struct sctphdr {
   __be32 vtag;
   __le32 checksum;
 };
+union tcp_word_hdr {
+  struct tcphdr hdr;
+  __be32 words[5];
+};
+struct sockaddr_ll {
+  unsigned short sll_family;
+  __be16 sll_protocol;
+  int sll_ifindex;
+  unsigned short sll_hatype;
+  unsigned char sll_pkttype;
+  unsigned char sll_halen;
+  unsigned char sll_addr[8];
+};
+struct sockaddr_nl {
+  __kernel_sa_family_t nl_family;
+  unsigned short nl_pad;
+  __u32 nl_pid;
+  __u32 nl_groups;
+};
 `;

@@ -70,6 +70,7 @@ struct task_struct {
   unsigned int policy;
   int nr_cpus_allowed;
   const cpumask_t *cpus_ptr;
+  cpumask_t *user_cpus_ptr;
   cpumask_t cpus_mask;
   struct list_head tasks;
   struct mm_struct *mm;
@@ -113,6 +114,7 @@ struct task_struct {
   sigset_t blocked;
   sigset_t real_blocked;
   struct sigpending pending;
+  struct callback_head *task_works;
   kuid_t loginuid;
   unsigned int sessionid;
   struct seccomp seccomp;
@@ -283,9 +285,6 @@ struct sighand_struct {
   refcount_t count;
   wait_queue_head_t signalfd_wqh;
 };
-typedef struct {
-  gid_t val;
-} kgid_t;
 typedef struct {
   u64 val;
 } kernel_cap_t;
@@ -469,6 +468,7 @@ struct cgroup {
   struct cgroup_root *root;
   struct list_head cset_links;
   struct cgroup *dom_cgrp;
+  struct cgroup *old_dom_cgrp;
   struct cgroup_bpf bpf;
   struct cgroup_freezer_state freezer;
   struct cgroup *ancestors[0];
