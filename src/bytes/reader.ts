@@ -29,7 +29,8 @@ export class ByteReader {
   /** @param what names the bytes in errors ("section .BTF") */
   constructor(bytes: Uint8Array, what: string) {
     // a Buffer of Node is a Uint8Array whose slice() does not copy: nobody behind this reader should meet one
-    const plain = bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    const plain =
+      bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.bytes = plain;
     this.what = what;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
