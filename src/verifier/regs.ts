@@ -132,7 +132,7 @@ export function boundsSanityCheck(env: VerifierEnv, reg: Reg, ctx: string): void
   if (bad === 0) return;
   const h32 = (v: number) => `0x${(v >>> 0).toString(16)}`;
   env.verbose(
-    `REG INVARIANTS VIOLATION (${ctx}): ${VIOLATIONS[bad]} u64=[${hex(R.big(reg + R_UMIN, false))}, ${hex(R.big(reg + R_UMAX, false))}] ` +
+    `verifier bug: REG INVARIANTS VIOLATION (${ctx}): ${VIOLATIONS[bad]} u64=[${hex(R.big(reg + R_UMIN, false))}, ${hex(R.big(reg + R_UMAX, false))}] ` +
       `s64=[${hex(R.big(reg + R_SMIN, false))}, ${hex(R.big(reg + R_SMAX, false))}] u32=[${h32(R.u32min(reg))}, ${h32(R.u32max(reg))}] ` +
       `s32=[${h32(R.s32min(reg))}, ${h32(R.s32max(reg))}] var_off=(${hex(R.big(reg + 24, false))}, ${hex(R.big(reg + 32, false))})\n`,
   );
