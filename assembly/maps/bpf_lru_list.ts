@@ -88,11 +88,11 @@ function isRef(node: u32): bool {
   return load<u8>(node, REF) != 0;
 }
 
-/** A program has looked the element up. */
+/** A program has looked the element up. The bit is set as a rule: writing it again would dirty the line for nothing. */
 // @ts-ignore: decorator
 @inline
 export function lruTouch(elem: u32): void {
-  store<u8>(elem + NODE, 1, REF);
+  if (load<u8>(elem + NODE, REF) == 0) store<u8>(elem + NODE, 1, REF);
 }
 
 function count(list: u32, which: u32, n: i32): void {
