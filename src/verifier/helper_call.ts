@@ -61,7 +61,7 @@ import {
 import type { VerifierMap } from "./platform.ts";
 import { markChainPrecision } from "./precision.ts";
 import { checkArgRegOff, checkRegType, kernelStruct, type MatchCall, type WantedBtf } from "./reg_match.ts";
-import { BPF_READ, BPF_WRITE, baseType, isPktPointer, PTR_TO_STACK } from "./reg_type.ts";
+import { BPF_READ, BPF_WRITE, baseType, isPktPointer, PTR_TO_STACK, SCALAR_VALUE } from "./reg_type.ts";
 import { checkRegArg, clearAllPktPointers, isPointerValue } from "./regs.ts";
 
 const BPF_B = 0x10;
@@ -341,9 +341,11 @@ function recordFuncMap(env: VerifierEnv, meta: CallMeta): void {
   if (at[meta.insnIdx] === 0) at[meta.insnIdx] = idx;
   else if (at[meta.insnIdx] !== idx) at[meta.insnIdx] = -1;
   if (meta.func === "tail_call") {
+    if (meta.map.type !== abi.BPF_MAP_TYPE_PROG_ARRAY) env.reject(EINVAL, "expected prog array map for tail call");
     // A constant index makes a direct jump of it: then states with another index are not the same.
     const key = env.reg(3);
-    if (env.R.isConst(key) && env.R.u64(key + R_VALUE) < meta.map.maxEntries) markChainPrecision(env, 3);
+    const known = env.R.type(key) === SCALAR_VALUE && env.R.isConst(key);
+    if (known && env.R.u64(key + R_VALUE) < meta.map.maxEntries) markChainPrecision(env, 3);
   }
 }
 
