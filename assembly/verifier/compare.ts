@@ -101,7 +101,8 @@ function within(old: u32, cur: u32): bool {
 function regsafe(old: u32, cur: u32, exact: u32, strictScalars: bool): bool {
   if (exact == EXACT) return regs_exact(old, cur);
   const type = load<u32>(old);
-  if (type == NOT_INIT) return true;
+  // Marks may still come while a loop is open: then unused is not known to be unneeded.
+  if (type == NOT_INIT && (exact == NOT_EXACT || load<u32>(cur) == NOT_INIT)) return true;
   if (type != load<u32>(cur)) return false;
   const base = type & 0xff;
   if (base == SCALAR_VALUE) {
@@ -153,7 +154,7 @@ function stacksafe(old: u32, cur: u32, exact: u32, allowUninit: bool, strictScal
     const o = old + F_STACK + spi * SLOT_SIZE;
     const c = cur + F_STACK + spi * SLOT_SIZE;
     const ot = load<u64>(o, SLOT_TYPES);
-    if (exact == EXACT) {
+    if (exact != NOT_EXACT) {
       if (spi >= curSlots || ot != load<u64>(c, SLOT_TYPES)) return false;
     }
     if (ot == 0) continue;

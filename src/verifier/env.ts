@@ -199,6 +199,8 @@ export class VerifierEnv {
   readonly callFacts = new Map<number, CallFacts | undefined>();
   /** Stored states by hash of instruction and call site; newest last. */
   readonly explored: VState[][] = [];
+  /** Evicted states without open paths, while back-edges may still walk through them. */
+  private readonly retired: VState[] = [];
   readonly sccVisits = new Map<string, SccVisit>();
   /** Paths to explore, newest last. */
   readonly pending: PendingPath[] = [];
@@ -321,7 +323,7 @@ export class VerifierEnv {
     this.peakStates = Math.max(this.peakStates, this.exploredStatesSize + this.freeListSize + this.numBackedges);
   }
 
-  /** A state left its list; its memory goes when no path descends from it. */
+  /** A state left its list; its memory goes when no path and no pending back-edge descends from it. */
   retire(state: VState): void {
     this.freeListSize++;
     if (state.branches === 0) this.freeRetired(state);
@@ -329,9 +331,16 @@ export class VerifierEnv {
 
   freeRetired(state: VState): void {
     this.freeListSize--;
-    if (state.backedgeRefs) return;
-    for (const frame of state.frames) this.R.freeFrame(frame);
-    state.frames = [];
+    this.retired.push(state);
+    if (this.numBackedges === 0) this.sweepRetired();
+  }
+
+  sweepRetired(): void {
+    for (const state of this.retired) {
+      for (const frame of state.frames) this.R.freeFrame(frame);
+      state.frames = [];
+    }
+    this.retired.length = 0;
   }
 
   /** Appends to the log (no newline is added). */

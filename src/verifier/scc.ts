@@ -71,7 +71,6 @@ export function addSccBackedge(env: VerifierEnv, old: VState, state: VState): vo
   if (!visit) throw new Error("back-edge outside of a loop");
   trace(env, "backedge", key!);
   visit.backedges.unshift(state);
-  old.backedgeRefs++;
   env.numBackedges++;
   env.updatePeakStates();
 }
@@ -98,10 +97,8 @@ function settle(env: VerifierEnv, visit: SccVisit): void {
     changed.any = false;
     for (const st of visit.backedges) propagatePrecision(env, st.equalState!, st, changed);
   }
-  for (const st of visit.backedges) {
-    st.equalState!.backedgeRefs--;
-    freeState(env, st);
-  }
+  for (const st of visit.backedges) freeState(env, st);
   env.numBackedges -= visit.backedges.length;
   visit.backedges = [];
+  if (env.numBackedges === 0) env.sweepRetired();
 }

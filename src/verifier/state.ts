@@ -403,8 +403,6 @@ export class VState {
   missCnt = 0;
   /** Evicted from its list, kept for the states that descend from it. */
   inFreeList = false;
-  /** Pending back-edges that were found equal to this state. */
-  backedgeRefs = 0;
 
   /** Address of the running frame. */
   get frame(): Frame {
