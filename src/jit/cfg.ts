@@ -77,6 +77,8 @@ export function buildCfg(image: ExecImage, sub: ExecSubprog): Cfg {
     if (i >= start && i < end && mark[i - start]) mark[i - start] = 2;
   };
   for (let i = start; i < end; i += slotsOf(insns, i)) {
+    // a call that never returns is followed by code that was not reached
+    if (!isSeen(i)) lead(i);
     const kind = jumpKind(insns.code[i]);
     if (kind === undefined) continue;
     if (kind !== "exit") lead(jumpTarget(insns, i));
@@ -88,7 +90,8 @@ export function buildCfg(image: ExecImage, sub: ExecSubprog): Cfg {
   /** Block number of a way out, -1 when it leads nowhere. */
   const way = (i: number): number => (isSeen(i) ? blockAt[i - start] : -1);
 
-  const blocks: Block[] = [{ start, end: start, term: { kind: "goto", target: 1 } }];
+  const entry: Terminator = isSeen(start) ? { kind: "goto", target: 1 } : { kind: "trap", insn: start };
+  const blocks: Block[] = [{ start, end: start, term: entry }];
   for (let i = start; i < end; ) {
     const first = i;
     let last = i;
@@ -112,7 +115,7 @@ function terminator(
   if (kind === "exit") return { kind };
   const taken = kind ? way(jumpTarget(insns, last)) : -1;
   const fall = kind === "goto" ? -1 : way(next);
-  if (taken < 0 && fall < 0) return { kind: "trap", insn: last };
+  if (taken < 0 && fall < 0) return { kind: "trap", insn: kind ? last : next };
   if (taken < 0 || fall < 0 || taken === fall) return { kind: "goto", target: Math.max(taken, fall) };
   return { kind: "cond", insn: last, taken, fall };
 }

@@ -265,6 +265,16 @@ describe("instructions that the verifier never reached", () => {
     });
     expect(dead.run(0)).toBe(2);
   });
+
+  test("what follows a call that does not return, and a function that nobody calls, are not compiled", () => {
+    const b = bed();
+    const call = (rt: unknown): number => (rt ? 7 : 0);
+    const facts = { helpers: { 7: { helper: { id: 7, name: "test", proto, abi: ":i", call } } } };
+    const after = load(b, "call 7\ncall 99\nexit", { ...facts, seen: Uint8Array.of(1, 0, 0) });
+    expect(() => after.run(0)).toThrow("has no way on");
+    const lonely = load(b, "r0 = 3\nexit\nr1 = f ll\nf:\ncall 99\nexit", { seen: Uint8Array.of(1, 1, 0, 0, 0, 0) });
+    expect(lonely.run(0)).toBe(3);
+  });
 });
 
 describe("PROBE_MEM", () => {
