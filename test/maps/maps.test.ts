@@ -1,4 +1,5 @@
 /** What is special to one kind of map: fields in values, slots and references, limits, helpers that may be given it. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as bpf from "../../src/abi/bpf.ts";
 import { BpfError, E2BIG, EACCES, EBADF, EINVAL, EOPNOTSUPP, EPERM } from "../../src/abi/errno.ts";
@@ -161,6 +162,52 @@ describe("maps", () => {
       expect({ type: type.name, made: made > 0 }).toEqual({ type: type.name, made: true });
       expect({ type: type.name, bytes: memory.allocatedBytes }).toEqual({ type: type.name, bytes: base });
     }
+    expect(memory.core.heap_check()).toBe(0);
+  });
+
+  it("any attributes give a map or a BpfError, and lose no memory", () => {
+    const memory = new Memory({ cpus: 2, maxPages: 2048 });
+    const inner = new BpfMap(memory, { type: bpf.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+    const base = memory.allocatedBytes;
+    const size = fc.oneof(
+      fc.nat(20),
+      fc.constantFrom(64, 4096, 32768, 65535, 1 << 22, 0x7fffffff, 0x80000000, 0xffffffff),
+    );
+    // A map of some type that can be made, with some of its numbers changed.
+    const attrs = fc
+      .record({
+        valid: fc.constantFrom(...TYPES),
+        keySize: fc.option(size, { freq: 2 }),
+        valueSize: fc.option(size, { freq: 2 }),
+        maxEntries: fc.option(size, { freq: 2 }),
+        flags: fc.option(fc.nat(0x7ffff), { freq: 3 }),
+        mapExtra: fc.constantFrom(0n, 0n, 0n, 3n, 4096n, 1n << 40n),
+        inner: fc.constantFrom(undefined, inner),
+      })
+      .map(({ valid: [type, keySize, valueSize, maxEntries, flags], ...changed }) => ({
+        type,
+        keySize: changed.keySize ?? keySize,
+        valueSize: changed.valueSize ?? valueSize,
+        maxEntries: changed.maxEntries ?? maxEntries,
+        flags: changed.flags ?? flags,
+        mapExtra: changed.mapExtra,
+        inner: changed.inner,
+      }));
+    let made = 0;
+    fc.assert(
+      fc.property(attrs, (attr) => {
+        try {
+          const map = new BpfMap(memory, attr);
+          made++;
+          map.free();
+        } catch (error) {
+          expect(error).toBeInstanceOf(BpfError);
+        }
+        expect(memory.allocatedBytes).toBe(base);
+      }),
+      { numRuns: 1500 },
+    );
+    expect(made).toBeGreaterThan(50);
     expect(memory.core.heap_check()).toBe(0);
   });
 
