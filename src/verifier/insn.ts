@@ -288,6 +288,8 @@ function checkExit(env: VerifierEnv, exception: boolean): number {
   );
   if (exception) return PATH_END;
   if (env.cur.curframe) {
+    // What the callee read and wrote becomes the call's, while the call chain is known.
+    env.stackLive.update(env);
     prepareFuncExit(env);
     return RETURNED;
   }
@@ -338,6 +340,7 @@ function checkLdAbs(env: VerifierEnv, i: number, mode: number): number {
     pushStack(env, i + 1, i, false);
     markRegConstZero(env, env.reg(0));
     env.insnIdx = i;
+    env.stackLive.update(env);
     prepareFuncExit(env);
   }
   return GO_ON;
