@@ -24,12 +24,17 @@ test.each([
   expect(findSecDef(section)).toMatchObject({ type, attachType });
 });
 
-test.each(["xdp2", "xdp/anything", "kprobes/x", "classifier/a", "cgroup/", "", "sk_skb/none"])(
-  "'%s' is no section",
-  (section) => {
-    expect(findSecDef(section)).toBeUndefined();
-  },
-);
+test.each([
+  "xdp2",
+  "xdp/anything",
+  "kprobes/x",
+  "classifier/a",
+  "cgroup/",
+  "",
+  "sk_skb/none",
+])("'%s' is no section", (section) => {
+  expect(findSecDef(section)).toBeUndefined();
+});
 
 test("sleepable sections ask for a sleepable program", () => {
   for (const d of SEC_DEFS) {
