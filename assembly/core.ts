@@ -36,3 +36,5 @@ export * from "./helpers/perf";
 export * from "./helpers/redirect_map";
 export * from "./helpers/ringbuf";
 export * from "./helpers/kfuncs";
+export * from "./helpers/graph";
+export * from "./helpers/bits";

@@ -3,14 +3,10 @@ import type { VAddr } from "../memory/memory.ts";
 import type { Kernel } from "./kernel.ts";
 
 export function freeFields(kernel: Kernel, mapAddr: VAddr, value: VAddr): void {
-  const map = kernel.mapAt(mapAddr);
+  const map = kernel.mapAt(mapAddr) ?? kernel.dyingMap(mapAddr);
   for (const field of map?.record?.fields ?? []) {
     const at = value + field.offset;
     if (field.kind === "timer" || field.kind === "wq") kernel.timers.forget(at);
-    else if (field.kind === "kptr_ref" || field.kind === "kptr_percpu") {
-      const obj = kernel.memory.readU32(at);
-      kernel.memory.writeU64(at, 0n);
-      if (obj) kernel.dropKptr(obj as VAddr);
-    }
+    else kernel.objects.freeField(field, at);
   }
 }

@@ -26,6 +26,7 @@ import type { ImageSources } from "./image.ts";
 import type { Link, LinkType } from "./link.ts";
 import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
+import { ObjHeap } from "./obj_heap.ts";
 import { IdTable } from "./objects.ts";
 import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
@@ -71,6 +72,7 @@ export class Kernel {
   readonly events = new Events();
   readonly timers: Timers;
   readonly traceHooks: TraceHooks;
+  readonly objects: ObjHeap;
   readonly runtime: CpuRuntime;
   readonly imageSources: ImageSources;
   /** By ProgType.testRun. */
@@ -79,6 +81,8 @@ export class Kernel {
   readonly linkTypes = new Map<number, LinkType>();
   /** By prog array: what its programs must be like; set by the first one. */
   readonly progArrayOwners = new WeakMap<BpfMap, ProgArrayOwner>();
+  /** A map in release(). */
+  dying: KMap | undefined;
   /** Whether a network device has this ifindex. */
   deviceExists: (ifindex: number) => boolean = () => false;
   /** Called when the outermost run of programs is over: deferred work of subsystems. */
@@ -110,6 +114,7 @@ export class Kernel {
     this.engine = options.engine ?? "jit";
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
+    this.objects = new ObjHeap(this);
     for (const type of [BPF_TRACE_RAW_TP, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_MODIFY_RETURN, BPF_LSM_MAC]) {
       this.linkTypes.set(type, TRACING_LINK);
     }
@@ -124,6 +129,7 @@ export class Kernel {
     this.memory.hooks.freeFields = (map, value) => freeFields(this, map, value);
     this.provide("clock", { realNs: () => split(realClock() + this.#advancedNs) });
     this.provide("timers", this.timers);
+    this.provide("objects", this.objects);
     const task = this.memory.alloc(INIT_TASK.structBytes);
     this.provide("task", { current: () => ({ ...INIT_TASK.task, addr: task }) });
     this.imageSources = {
@@ -222,6 +228,11 @@ export class Kernel {
     return this.maps.find(this.memory.readU32(addr + MAP_RECORD.id));
   }
 
+  /** The map whose values are being freed, while its id is gone already. */
+  dyingMap(addr: number): KMap | undefined {
+    return this.dying?.addr === addr ? this.dying : undefined;
+  }
+
   /** Kernel variables that programs name read as zeros until a subsystem gives them a value. */
   #ksym(name: string, sizeBytes: number): VAddr {
     let addr = this.#ksyms.get(name);
@@ -232,11 +243,6 @@ export class Kernel {
       this.#ksyms.set(name, addr);
     }
     return addr;
-  }
-
-  /** A referenced kernel pointer that a map value held goes with it: an object of the program's own, by now. */
-  dropKptr(obj: VAddr): void {
-    this.memory.free(obj);
   }
 
   /** For tests. @throws Error listing what is still there: objects, pins, linear memory */

@@ -32,7 +32,6 @@ export class KMap extends KObject implements VerifierMap {
   readonly map: BpfMap;
   readonly facts: MapFacts;
   readonly directValue: boolean;
-  /** Programs by slot handle, for prog arrays, devmaps and cpumaps. */
   readonly #kernel: Kernel;
   #userRefs = 0;
 
@@ -163,7 +162,10 @@ export class KMap extends KObject implements VerifierMap {
 
   protected override release(): void {
     this.#kernel.maps.remove(this);
+    const outer = this.#kernel.dying;
+    this.#kernel.dying = this;
     this.map.free();
+    this.#kernel.dying = outer;
     this.facts.btf?.put();
     this.facts.inner?.put();
     this.#kernel.events.emit({ what: "map_free", pid: 0, mapId: this.id });

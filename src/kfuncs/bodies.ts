@@ -11,11 +11,10 @@ import {
   BPF_PROG_TYPE_SK_REUSEPORT,
   BPF_PROG_TYPE_SOCKET_FILTER,
 } from "../abi/bpf.ts";
-import { EOPNOTSUPP } from "../abi/errno.ts";
+import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import type { Helper, Runtime } from "../helpers/helper.ts";
-import type { VAddr } from "../memory/memory.ts";
-import { KF_ACQUIRE, KF_RET_NULL } from "./kfunc.ts";
+import { KF_ACQUIRE, KF_ARENA_RET, KF_RET_NULL } from "./kfunc.ts";
 import { KFUNCS } from "./table.ts";
 
 /** The program that calls. */
@@ -28,6 +27,8 @@ interface Body {
   readonly abi: string;
   readonly core?: string;
   readonly call?: (rt: Runtime, ...args: number[]) => number;
+  readonly callsBack?: boolean;
+  readonly throws?: true;
   /** Made for one program, when the body depends on it. */
   readonly bind?: (caller: KfuncCaller) => Pick<Body, "core" | "call">;
 }
@@ -76,8 +77,28 @@ const BODIES: Readonly<Record<string, Body>> = {
   bpf_xdp_metadata_rx_timestamp: { abi: "pp:i", call: noMetadata },
   bpf_xdp_metadata_rx_hash: { abi: "ppp:i", call: noMetadata },
   bpf_xdp_metadata_rx_vlan_tag: { abi: "ppp:i", call: noMetadata },
-  bpf_obj_new_impl: { abi: "qp:p", bind: ({ btf }) => ({ call: (rt, typeId) => objNew(rt, btf, typeId) }) },
+  bpf_iter_bits_new: { abi: "pqp:i", core: "iter_bits_new" },
+  bpf_iter_bits_next: { abi: "p:p", core: "iter_bits_next" },
+  bpf_iter_bits_destroy: { abi: "p:v", core: "iter_bits_destroy" },
+  bpf_obj_new_impl: {
+    abi: "qp:p",
+    bind: ({ btf }) => ({ call: (rt, typeId) => (btf ? rt.services.objects.alloc(btf, typeId) : 0) }),
+  },
+  bpf_throw: { abi: "q:v", throws: true },
   bpf_obj_drop_impl: { abi: "pp:v", call: objDrop },
+  bpf_refcount_acquire_impl: { abi: "pp:p", call: (rt, obj) => (rt.services.objects.acquire(obj >>> 0) ? obj : 0) },
+  bpf_list_push_front_impl: { abi: "pppp:i", call: (rt, head, node) => listPush(rt, head, node, 0) },
+  bpf_list_push_back_impl: { abi: "pppp:i", call: (rt, head, node) => listPush(rt, head, node, 1) },
+  bpf_list_pop_front: { abi: "p:p", core: "list_pop_front" },
+  bpf_list_pop_back: { abi: "p:p", core: "list_pop_back" },
+  bpf_list_front: { abi: "p:p", core: "list_front" },
+  bpf_list_back: { abi: "p:p", core: "list_back" },
+  bpf_rbtree_add_impl: { abi: "ppppp:i", call: rbtreeAdd, callsBack: true },
+  bpf_rbtree_remove: { abi: "pp:p", core: "rbtree_remove" },
+  bpf_rbtree_first: { abi: "p:p", core: "rbtree_first" },
+  bpf_rbtree_root: { abi: "p:p", core: "rbtree_root" },
+  bpf_rbtree_left: { abi: "pp:p", core: "rbtree_left" },
+  bpf_rbtree_right: { abi: "pp:p", core: "rbtree_right" },
 };
 
 interface CopyExports {
@@ -92,15 +113,58 @@ function dynptrCopy(rt: Runtime, dst: number, dstOff: number, src: number, srcOf
   return err;
 }
 
-/** Zeroed memory for the program's own struct; NULL when memory is out. */
-function objNew(rt: Runtime, btf: Btf | undefined, typeId: number): number {
-  return btf
-    ? rt.memory.exports<{ mem_alloc(size: number, align: number): number }>().mem_alloc(btf.size(typeId), 16)
-    : 0;
+/** Objects that programs allocate: the kernel knows the type of each, so that what they hold is let go with them. */
+export interface ObjectService {
+  /** Zeroed memory for a struct of the program's own BTF, with a count of 1 where it has one; 0 = no memory. */
+  alloc(btf: Btf, typeId: number): number;
+  /** One reference less; the last one frees the object and what its fields own. */
+  drop(obj: number): void;
+  acquire(obj: number): boolean;
+  /** The object in which a list or tree node lies. */
+  containerOf(node: number): number | undefined;
+}
+
+declare module "../helpers/helper.ts" {
+  interface RuntimeServices {
+    readonly objects: ObjectService;
+  }
+}
+
+interface GraphExports {
+  list_add(node: number, head: number, back: number): number;
+  rb_link(root: number, node: number, parent: number, left: number): void;
 }
 
 function objDrop(rt: Runtime, obj: number): number {
-  if (obj) rt.memory.free((obj >>> 0) as VAddr);
+  if (obj) rt.services.objects.drop(obj >>> 0);
+  return 0;
+}
+
+/** A node that is in a list or tree already cannot be added: the reference that came with it is dropped. */
+function refuseNode(rt: Runtime, node: number): number {
+  const obj = rt.services.objects.containerOf(node);
+  if (obj !== undefined) rt.services.objects.drop(obj);
+  return -EINVAL;
+}
+
+function listPush(rt: Runtime, head: number, node: number, back: number): number {
+  return rt.memory.exports<GraphExports>().list_add(node, head, back) ? 0 : refuseNode(rt, node >>> 0);
+}
+
+const TREE_OWNER = 24;
+const TREE_RIGHT = 8;
+const TREE_LEFT = 16;
+
+function rbtreeAdd(rt: Runtime, root: number, node: number, less: number): number {
+  const { memory } = rt;
+  if (memory.readU32((node >>> 0) + TREE_OWNER)) return refuseNode(rt, node >>> 0);
+  let parent = 0;
+  let left = 0;
+  for (let at = memory.readU32(root >>> 0); at; at = memory.readU32(at + (left ? TREE_LEFT : TREE_RIGHT))) {
+    parent = at;
+    left = rt.callback(less, node, at, 0, 0, 0) & 1;
+  }
+  memory.exports<GraphExports>().rb_link(root, node, parent, left);
   return 0;
 }
 
@@ -109,15 +173,23 @@ export function kfuncBody(name: string, caller: KfuncCaller): Helper {
   const body = BODIES[name];
   const base = { id: -1, name, proto: { args: [], ret: 0 } };
   if (!body) {
-    const pointer = ((KFUNCS.get(name)?.flags ?? 0) & (KF_ACQUIRE | KF_RET_NULL)) !== 0;
+    const pointer = ((KFUNCS.get(name)?.flags ?? 0) & (KF_ACQUIRE | KF_RET_NULL | KF_ARENA_RET)) !== 0;
     return {
       ...base,
       abi: pointer ? "qqqqq:p" : "qqqqq:q",
       unsupported: { errno: EOPNOTSUPP, reason: `${name} is not modelled` },
     };
   }
+  if (body.throws) return { ...base, abi: body.abi, throws: true };
   const { core, call } = body.bind?.(caller) ?? body;
-  return { ...base, abi: body.abi, ...(core === undefined ? {} : { core }), ...(call === undefined ? {} : { call }) };
+  const callsBack = body.callsBack ?? false;
+  return {
+    ...base,
+    abi: body.abi,
+    callsBack,
+    ...(core === undefined ? {} : { core }),
+    ...(call === undefined ? {} : { call }),
+  };
 }
 
 /** Names of kfuncs that do something. */
