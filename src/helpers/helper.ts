@@ -21,6 +21,8 @@ export interface Helper {
   readonly call?: (rt: Runtime, ...args: number[]) => number;
   /** May run program callbacks through rt.callback. */
   readonly callsBack?: boolean;
+  /** No body: the call leaves all functions of the program, with its argument for the exception callback or as result. */
+  readonly throws?: true;
   /** No body: calls return -errno, and the reason is printed in the support list. */
   readonly unsupported?: { readonly errno: number; readonly reason: string };
 }

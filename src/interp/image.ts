@@ -32,6 +32,8 @@ export interface ExecSubprog {
   readonly end: number;
   /** Bytes of stack the function itself uses, at most 512. */
   readonly stackDepth: number;
+  /** Gets the cookie of a bpf_throw(); its result is the program's. Without one the cookie is. */
+  readonly isExceptionCb?: boolean;
 }
 
 export interface CallTarget {

@@ -278,6 +278,7 @@ export class Interp implements Runnable {
     const helper = this.image.calls.get(at)?.helper ?? this.#helperInReg(at, state);
     if (!helper) return this.#callPointer(act, at);
     if (helper.id === BPF_FUNC_tail_call) return this.#tailCall(act);
+    if (helper.throws) return this.#throw(act);
     const body = this.#bodyOf(helper);
     const fp = memory.readU32(state + 80);
     memory.writeU32(cpuCtx + CPU_CTX.framePtr, fp);
@@ -291,6 +292,21 @@ export class Interp implements Runnable {
       throw new RunFault(`${this.image.name}: helper ${helper.name}: ${error.message} at insn ${at}`, at, error);
     }
     writeFuel(memory, state, this.#fuel);
+    return false;
+  }
+
+  /** bpf_throw(cookie): ends the activation, or goes on in the exception callback as if it had been called first. */
+  #throw({ state }: Activation): boolean {
+    const { memory } = this.env.rt;
+    const cookie = memory.readU64(state + 8);
+    const callback = this.image.subprogs.findIndex((sub) => sub.isExceptionCb);
+    if (callback < 0) {
+      memory.writeU64(state, cookie);
+      return true;
+    }
+    this.#fuel = readFuel(memory, state);
+    this.begin(state, callback, memory.readU32(state + 80) - memory.readU32(state + ST.depth), []);
+    memory.writeU64(state + 8, cookie);
     return false;
   }
 

@@ -81,6 +81,11 @@ function emitHelperCall(f: FuncGen, i: number): void {
     const { name, insns } = image;
     throw new BpfError(EINVAL, `${name}: insn ${i} calls helper ${insns.imm[i]}, which this image does not name`);
   }
+  if (target.helper.throws) {
+    f.get64(1);
+    f.code.throw(f.module.throwTag as number);
+    return;
+  }
   const inline = inlineOf(target);
   if (inline) inline.emit(f, target);
   else emitBody(f, target);

@@ -28,7 +28,7 @@ import { emitAlu } from "./alu.ts";
 import { emitCondition } from "./branch.ts";
 import { emitCall, emitPacketLoad } from "./call.ts";
 import { type Block, buildCfg, slotsOf } from "./cfg.ts";
-import { emitEntries } from "./entries.ts";
+import { emitCatch, emitEntries } from "./entries.ts";
 import { FAULT, type SourceMap } from "./faults.ts";
 import { FuncGen, type ModuleContext, PROG_PARAMS, PROG_RESULTS } from "./func.ts";
 import { importsOf } from "./imports.ts";
@@ -95,11 +95,15 @@ export function compile(
     values[key] = func;
   }
   const funcs = image.subprogs.map((s) => m.func(progType, `${functionPrefix(image)}${s.name}`));
+  const throws = [...image.calls].some(([insn, { helper }]) => helper.throws && (image.seen?.[insn] ?? 1));
+  const entry = throws ? m.func(progType, `${functionPrefix(image)}catch`) : funcs[0];
   const context: ModuleContext = {
     image,
     env,
     cpuCtx: env.rt.cpuCtx,
     funcs,
+    entry,
+    throwTag: throws ? m.tag(m.type(["i64"], [])) : undefined,
     subprogAt: new Map(image.subprogs.map((s, n) => [s.start, n])),
     slots,
     indirect,
@@ -115,9 +119,10 @@ export function compile(
   const gens = image.subprogs.map((sub, n) => {
     const f = compileSubprog(context, sub);
     m.body(funcs[n], f.code);
-    if (slots[n]) m.elements(slots[n], [funcs[n]]);
+    if (slots[n]) m.elements(slots[n], [n === 0 ? entry : funcs[n]]);
     return f;
   });
+  emitCatch(m, context);
   emitEntries(m, context);
   const { bytes, codeStart } = m.finish();
   return {

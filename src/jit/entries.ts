@@ -13,6 +13,31 @@ import type { ModuleBuilder } from "../wasm/module.ts";
 import { OP } from "../wasm/opcodes.ts";
 import type { ModuleContext } from "./func.ts";
 
+/**
+ * The function `entry` of a program that throws: calls the main function; a cookie that comes out of it goes to the
+ * exception callback, on the frame of the main function, which is dead by then.
+ */
+export function emitCatch(m: ModuleBuilder, context: ModuleContext): void {
+  const { entry, funcs, image, throwTag } = context;
+  if (throwTag === undefined) return;
+  const callback = image.subprogs.findIndex((sub) => sub.isExceptionCb);
+  const code = new Code(6);
+  const cookie = code.local("i64");
+  code.try("i64");
+  for (let arg = 0; arg < 6; arg++) code.get(arg);
+  code.call(funcs[0]);
+  code.catch(throwTag);
+  if (callback >= 0) {
+    code.set(cookie);
+    code.get(0);
+    code.get(cookie);
+    for (let arg = 2; arg <= 5; arg++) code.i64(0);
+    code.call(funcs[callback]);
+  }
+  code.end();
+  m.body(entry, code);
+}
+
 /** How far the stack top moves for a run: 8 frames, and as many again that tail calls in subprograms may add. */
 export const RUN_STACK = 16 * MAX_BPF_STACK;
 
@@ -46,7 +71,7 @@ function splitResult(code: Code, context: ModuleContext, result: number): void {
 }
 
 function emitRun(m: ModuleBuilder, context: ModuleContext): void {
-  const { image, funcs } = context;
+  const { image, entry } = context;
   const func = m.func(m.type(["i32", "i32"], ["i32"]), "run");
   const code = new Code(2);
   const [ctx, repeat] = [0, 1];
@@ -77,7 +102,7 @@ function emitRun(m: ModuleBuilder, context: ModuleContext): void {
   code.get(ctx);
   code.op(OP.i64_extend_i32_u);
   for (let arg = 2; arg <= 5; arg++) code.i64(0);
-  code.call(funcs[0]);
+  code.call(entry);
   code.set(result);
   code.br(0);
   code.end();

@@ -34,6 +34,10 @@ export interface ModuleContext {
   readonly funcs: readonly number[];
   /** Subprogram by first instruction. */
   readonly subprogAt: ReadonlyMap<number, number>;
+  /** Function index of the way into the program: the main function, or what catches exceptions around it. */
+  readonly entry: number;
+  /** Tag of bpf_throw(), when the program has one. */
+  readonly throwTag: number | undefined;
   /** Table slot of each subprogram; 0 = has none. */
   readonly slots: readonly number[];
   /** Subprograms that are always called through their slot. */

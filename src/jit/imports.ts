@@ -55,7 +55,7 @@ export function importsOf(image: ExecImage, env: EngineEnv): HelperImport[] {
     add(key.startsWith("core.") ? coreImport(target, key, exports) : scriptImport(target, key, env));
   };
   for (const [insn, target] of image.calls) {
-    if (image.seen && !image.seen[insn]) continue;
+    if ((image.seen && !image.seen[insn]) || target.helper.throws) continue;
     const inline = inlineOf(target);
     if (inline) {
       if (inline.needs === TAIL_CALL_TARGET) add(tailCallTarget(env));

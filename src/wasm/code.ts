@@ -152,6 +152,21 @@ export class Code {
     this.#open(OP.if, result);
   }
 
+  try(result?: ValType): void {
+    this.#open(OP.try, result);
+  }
+
+  /** Begins the handler of the innermost try: the tag's values are on the stack. */
+  catch(tag: number): void {
+    this.#buf.u8(OP.catch);
+    this.#buf.u32(tag);
+  }
+
+  throw(tag: number): void {
+    this.#buf.u8(OP.throw);
+    this.#buf.u32(tag);
+  }
+
   else(): void {
     this.#buf.u8(OP.else);
   }

@@ -42,6 +42,7 @@ const SECTION = {
   element: 9,
   code: 10,
   data: 11,
+  tag: 13,
 } as const;
 
 /** Entries of one section: their number and their bytes. */
@@ -61,6 +62,7 @@ export class ModuleBuilder {
   readonly #imports = new Section();
   readonly #memories = new Section();
   readonly #tables = new Section();
+  readonly #tags = new Section();
   readonly #globals = new Section();
   readonly #exports = new Section();
   readonly #elements = new Section();
@@ -130,6 +132,14 @@ export class ModuleBuilder {
     const buf = this.#tables.entry();
     buf.u8(VALTYPE.funcref);
     writeLimits(buf, limits);
+  }
+
+  /** An exception tag whose values are the parameters of `type`. */
+  tag(type: number): number {
+    const buf = this.#tags.entry();
+    buf.u8(0);
+    buf.u32(type);
+    return this.#tags.count - 1;
   }
 
   /** A global that starts as a 32-bit constant (sign-extended for i64). */
@@ -211,6 +221,7 @@ export class ModuleBuilder {
     write(SECTION.func, funcs);
     write(SECTION.table, this.#tables);
     write(SECTION.memory, this.#memories);
+    write(SECTION.tag, this.#tags);
     write(SECTION.global, this.#globals);
     write(SECTION.export, this.#exports);
     write(SECTION.element, this.#elements);

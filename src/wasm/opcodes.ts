@@ -2,7 +2,8 @@
  * WebAssembly instructions that the encoder knows, by their WAT names with "_" for ".".
  *
  * A number above 0xff is a prefixed instruction: prefix in the high byte, sub-opcode in the low one.
- * Source: WebAssembly core specification, "Binary Format", and the threads and tail-call proposals (both phase 4+).
+ * Source: WebAssembly core specification, "Binary Format", and the threads, tail-call and (legacy) exception proposals:
+ *         what Node 20 and the browsers of its time have.
  */
 export const OP = {
   unreachable: 0x00,
@@ -11,6 +12,9 @@ export const OP = {
   loop: 0x03,
   if: 0x04,
   else: 0x05,
+  try: 0x06,
+  catch: 0x07,
+  throw: 0x08,
   end: 0x0b,
   br: 0x0c,
   br_if: 0x0d,
@@ -185,6 +189,9 @@ const IMMEDIATES = {
   block: "block",
   loop: "block",
   if: "block",
+  try: "block",
+  catch: "u32",
+  throw: "u32",
   br: "u32",
   br_if: "u32",
   br_table: "labels",

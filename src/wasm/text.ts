@@ -109,11 +109,13 @@ function readInsns(r: Reader, end: number, types: string[], nameOf: (f: number) 
       default:
         info.immediate satisfies never;
     }
-    if (code === OP.end || code === OP.else) depth--;
+    if (code === OP.end || code === OP.else || code === OP.catch) depth--;
     out.push(`${"  ".repeat(Math.min(depth, 40))}${info.text}${operands}`);
-    if (code === OP.block || code === OP.loop || code === OP.if || code === OP.else) depth++;
+    if (OPENS.has(code)) depth++;
   }
 }
+
+const OPENS: ReadonlySet<number> = new Set([OP.block, OP.loop, OP.if, OP.else, OP.try, OP.catch]);
 
 function readType(r: Reader): string {
   r.u8();

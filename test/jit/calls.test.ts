@@ -10,12 +10,14 @@ import {
   BPF_MAP_TYPE_PROG_ARRAY,
 } from "../../src/abi/bpf.ts";
 import { map_lookup_elem } from "../../src/helpers/map.ts";
-import { type CallTarget, type ConstMap, RunFault } from "../../src/interp/image.ts";
+import { type CallTarget, type ConstMap, type ExecImage, RunFault } from "../../src/interp/image.ts";
+import { loadInterp } from "../../src/interp/interp.ts";
 import { assemble } from "../../src/isa/assemble.ts";
 import type { Insns } from "../../src/isa/insns.ts";
+import { jit } from "../../src/jit/jit.ts";
 import { BpfMap } from "../../src/maps/bpf_map.ts";
 import { CPU_CTX } from "../../src/memory/cpu_ctx.ts";
-import { type Bed, bed, type ImageFacts, load, run64 } from "./harness.ts";
+import { type Bed, bed, type ImageFacts, imageOf, load, run64 } from "./harness.ts";
 
 const proto = { args: [], ret: 0 };
 const u32 = (v: number): Uint8Array => new Uint8Array(Uint32Array.of(v).buffer);
@@ -250,6 +252,47 @@ describe("program functions", () => {
       r0 += r1
       exit`;
     expect(load(b, text).run(0)).toBe(10 + 9);
+  });
+});
+
+describe.each(["jit", "interp"] as const)("bpf_throw, %s", (engine) => {
+  const withCallback = (image: ExecImage, callback: number): ExecImage => ({
+    ...image,
+    subprogs: image.subprogs.map((sub, n) => (n === callback ? { ...sub, isExceptionCb: true } : sub)),
+  });
+  const program = `
+      r1 = 3
+      call f
+      r0 += 1000
+      exit
+    f:
+      if r1 == 0 goto throw
+      r1 -= 1
+      call f
+      r0 += 1000
+      exit
+    throw:
+      r1 = 0x500000007 ll
+      call 7
+      r0 = 0
+      exit
+      r1 = cb ll
+    cb:
+      r0 = r1
+      *(u64 *)(r10 - 8) = r0
+      r0 += 1
+      exit`;
+  const helper = { id: 7, name: "bpf_throw", proto, abi: "q:v", throws: true } as const;
+
+  test.each([
+    ["without a callback the cookie is the result", -1, 0x500000007n],
+    ["the callback's result is the program's", 2, 0x500000008n],
+  ])("%s", (_, callback, want) => {
+    const b = bed();
+    const image = withCallback(imageOf(program, { helpers: { 7: { helper } } }), callback);
+    const prog = engine === "jit" ? jit(image, b.env) : loadInterp(image, b.env);
+    expect(run64(b, prog)).toBe(want);
+    expect(run64(b, prog)).toBe(want);
   });
 });
 
