@@ -79,8 +79,8 @@ function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRun
   const ctx = attr.ctxIn ?? NOTHING;
   if (attr.dataIn || attr.repeat || attr.batchSize) refuse(prog, "raw tracepoints take neither data nor repeat");
   if (ctx.length > MAX_ARGS_BYTES) refuse(prog, `ctx_in of ${ctx.length} bytes; wanted at most ${MAX_ARGS_BYTES}`);
-  if (ctx.length < (prog.verified.maxCtxOffset ?? 0)) {
-    refuse(prog, `ctx_in of ${ctx.length} bytes; the program reads ${prog.verified.maxCtxOffset ?? 0}`);
+  if (ctx.length < prog.verified.maxCtxOffset) {
+    refuse(prog, `ctx_in of ${ctx.length} bytes; the program reads ${prog.verified.maxCtxOffset}`);
   }
   const onCpu = ((attr.flags ?? 0) & abi.BPF_F_TEST_RUN_ON_CPU) !== 0;
   const cpu = attr.cpu ?? 0;
@@ -101,10 +101,10 @@ function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRun
 function runSyscall(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
   const { kernel } = proc;
   const ctx = attr.ctxIn ?? NOTHING;
-  if (attr.dataIn || attr.repeat || attr.flags || attr.cpu || attr.batchSize)
+  if (attr.dataIn || attr.repeat || attr.flags || attr.batchSize)
     refuse(prog, "syscall programs take ctx_in alone");
-  if (ctx.length < (prog.verified.maxCtxOffset ?? 0) || ctx.length > U16_MAX) {
-    refuse(prog, `ctx_in of ${ctx.length} bytes; wanted ${prog.verified.maxCtxOffset ?? 0} to ${U16_MAX}`);
+  if (ctx.length < prog.verified.maxCtxOffset || ctx.length > U16_MAX) {
+    refuse(prog, `ctx_in of ${ctx.length} bytes; wanted ${prog.verified.maxCtxOffset} to ${U16_MAX}`);
   }
   return withBytes(kernel, ctx, 0, (addr) => {
     const { retval } = kernel.asCaller(proc, () => runRepeated(kernel, prog, addr, attr));

@@ -1,6 +1,7 @@
 """Loads and test-runs programs on the running Linux kernel: one JSON list of cases in, one of outcomes out.
 
-A case: {"type", "insns": hex, "license", "expectedAttachType", "flags", "maps": [[type, key, value, max]], "mapRefs": [[insn, map]],
+A case: {"type", "insns": hex, "license", "expectedAttachType", "flags", "maps": [[type, key, value, max, flags, hex of value 0, frozen]],
+         "mapRefs": [[insn, map]], "log": bool, "noPerfmon": bool (loads with CAP_BPF and CAP_NET_ADMIN only),
          "runs": [{"dataIn", "dataSizeOut", "ctxIn", "ctxSizeOut", "repeat", "flags", "cpu", "batchSize"}]}
 An outcome: {"errno", "runs": [{"errno", "retval", "dataOut", "ctxOut"}]}; hex where bytes.
 """
@@ -8,7 +9,9 @@ import ctypes, json, os, platform, struct, sys
 
 NR = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 libc = ctypes.CDLL(None, use_errno=True)
-MAP_CREATE, PROG_LOAD, TEST_RUN = 0, 5, 10
+MAP_CREATE, MAP_UPDATE, PROG_LOAD, TEST_RUN, MAP_FREEZE = 0, 2, 5, 10, 22
+CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF = 12, 38, 39
+SYSCALL = 31
 ROOM = 1 << 17
 
 
@@ -23,7 +26,7 @@ def pointer(data):
     return buf, ctypes.addressof(buf)
 
 
-def run(fd, r):
+def run(fd, r, kind):
     data, ctx = bytes.fromhex(r.get("dataIn", "")), bytes.fromhex(r.get("ctxIn", ""))
     live = r.get("flags", 0) & 2
     out, outp = pointer(b"\0" * ROOM)
@@ -41,14 +44,42 @@ def run(fd, r):
     if err in (0, 28):
         res.update(retval=f[1], dataOut=out.raw[:min(f[3], r.get("dataSizeOut", ROOM))].hex() if data and not plain else "")
         res["ctxOut"] = cout.raw[:min(f[9], ROOM)].hex() if want_ctx and err == 0 else ""
+        if kind == SYSCALL and err == 0:
+            res["ctxOut"] = _c.raw[:len(ctx)].hex()
     return res
+
+
+def effective(caps):
+    """Sets the effective capabilities of this thread; permitted ones stay."""
+    header = struct.pack("<Ii", 0x20080522, 0)
+    data = ctypes.create_string_buffer(24)
+    libc.capget(header, data)
+    words = list(struct.unpack("<6I", data.raw))
+    old = words[0] | words[3] << 32
+    words[0], words[3] = caps & 0xFFFFFFFF, caps >> 32
+    if libc.capset(header, struct.pack("<6I", *words)):
+        raise OSError(ctypes.get_errno(), "capset")
+    return old
+
+
+def make_map(kind, key, value, n, flags=0, init=None, frozen=False):
+    fd, err, _ = bpf(MAP_CREATE, struct.pack("<IIIII", kind, key, value, n, flags))
+    if fd < 0:
+        return fd, err
+    if init is not None:
+        _k, kp = pointer(b"\0" * key)
+        _v, vp = pointer(bytes.fromhex(init))
+        bpf(MAP_UPDATE, struct.pack("<IIQQQ", fd, 0, kp, vp, 0))
+    if frozen:
+        bpf(MAP_FREEZE, struct.pack("<I", fd))
+    return fd, 0
 
 
 def case(c):
     insns = bytearray(bytes.fromhex(c["insns"]))
     fds = []
-    for kind, key, value, n in c.get("maps", []):
-        fd, err, _ = bpf(MAP_CREATE, struct.pack("<IIIII", kind, key, value, n, 0))
+    for m in c.get("maps", []):
+        fd, err = make_map(*m)
         if fd < 0:
             return {"errno": err, "runs": [], "what": "map"}
         fds.append(fd)
@@ -59,10 +90,13 @@ def case(c):
     log, logp = pointer(b"\0" * 65536)
     attr = struct.pack("<IIQQIIQII16sII", c["type"], len(insns) // 8, ip, lp, 1 if c.get("log") else 0, 65536 if c.get("log") else 0,
                        logp if c.get("log") else 0, 0, c.get("flags", 0), b"t", 0, c.get("expectedAttachType", 0))
+    old = effective(1 << CAP_BPF | 1 << CAP_NET_ADMIN) if c.get("noPerfmon") else 0
     fd, err, _ = bpf(PROG_LOAD, attr)
+    if old:
+        effective(old)
     out = {"errno": err, "runs": []}
     if fd >= 0:
-        out["runs"] = [run(fd, r) for r in c["runs"]]
+        out["runs"] = [run(fd, r, c["type"]) for r in c["runs"]]
         os.close(fd)
     elif c.get("log"):
         out["log"] = log.value.decode()
