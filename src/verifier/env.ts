@@ -225,6 +225,8 @@ export class VerifierEnv {
 
   // Counters.
   insnProcessed = 0;
+  /** End of the context that the program accesses. */
+  maxCtxOffset = 0;
   jmpsProcessed = 0;
   totalStates = 0;
   peakStates = 0;

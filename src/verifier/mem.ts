@@ -360,6 +360,7 @@ function accessCtx(
   leaks(env, t, valueRegno, "ctx");
   checkPtrOffReg(env, env.reg(regno), regno);
   const access = checkCtxAccess(env, insnIdx, off, size, t, isLdsx);
+  env.maxCtxOffset = Math.max(env.maxCtxOffset, off + size);
   if (t !== BPF_READ || valueRegno < 0) return;
   const dst = env.reg(valueRegno);
   if (access.regType === SCALAR_VALUE) {

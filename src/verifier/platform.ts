@@ -130,6 +130,8 @@ export interface VerifyInput {
   readonly attachProg?: AttachProg | undefined;
   /** 1 branch, 2 instructions, 4 statistics. */
   readonly logLevel?: number;
+  /** Count visits and comparisons for stats.complexity; slower. */
+  readonly complexity?: boolean;
   /** For time spent; absent = 0. */
   readonly nowUs?: () => number;
 }
@@ -177,8 +179,8 @@ export interface VerifiedProg {
   readonly callMaps: ReadonlyMap<number, VerifierMap>;
   readonly stats: VerifierStats;
   readonly log: string;
-  /** End of the context that the program reads or writes (aux->max_ctx_offset); absent = not known. */
-  readonly maxCtxOffset?: number;
+  /** End of the context that the program reads or writes (aux->max_ctx_offset). */
+  readonly maxCtxOffset: number;
   readonly sleepable: boolean;
   readonly hasTailCall: boolean;
   readonly changesPktData: boolean;

@@ -318,6 +318,7 @@ function verified(env: VerifierEnv, engineDepths: readonly number[], stats: Veri
     sleepable: env.facts.sleepable,
     hasTailCall: env.subprogs.some((s) => s.hasTailCall),
     changesPktData: main.changesPktData,
+    maxCtxOffset: env.maxCtxOffset,
     mightSleep: main.mightSleep,
   };
   return prog as VerifiedProg;
