@@ -9,7 +9,7 @@ import { E2BIG } from "../abi/errno.ts";
 import { NOSPEC, type VerifierEnv } from "./env.ts";
 import { F_CALLSITE, F_FRAMENO, F_SUBPROGNO } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
-import { BPF_MAIN_FUNC, HIST } from "./precision.ts";
+import { BPF_MAIN_FUNC } from "./precision.ts";
 import { initRegs } from "./regs.ts";
 import { maybeExitScc } from "./scc.ts";
 import { type Frame, NO_HIST, VState } from "./state.ts";
@@ -32,8 +32,10 @@ function copyHeader(dst: VState, src: VState): void {
   dst.cleaned = src.cleaned;
   dst.firstInsnIdx = src.firstInsnIdx;
   dst.lastInsnIdx = src.lastInsnIdx;
-  dst.hist = src.histLen ? src.hist.slice(0, src.histLen * HIST) : NO_HIST;
+  // Entries are only added: a copy keeps seeing its part while the original goes on.
+  dst.hist = src.hist;
   dst.histLen = src.histLen;
+  dst.histShared = true;
   dst.dfsDepth = src.dfsDepth;
   dst.callbackUnrollDepth = src.callbackUnrollDepth;
   dst.mayGotoDepth = src.mayGotoDepth;
@@ -111,6 +113,7 @@ function push(env: VerifierEnv, state: VState, insnIdx: number, prevInsnIdx: num
   env.pending.push({ state, insnIdx, prevInsnIdx, logPos: env.log.pos });
   const n = env.pending.length;
   if (n > env.limits.jmpSeq) env.reject(E2BIG, `The sequence of ${n} jumps is too complex${what}.`);
+  env.probe?.pushed?.(env);
 }
 
 /**
@@ -153,6 +156,7 @@ export function popStack(env: VerifierEnv): boolean {
   env.insnIdx = next.insnIdx;
   env.prevInsnIdx = next.prevInsnIdx;
   env.stackLive.resetCallchain();
+  env.probe?.popped?.(env);
   return true;
 }
 

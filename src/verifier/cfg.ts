@@ -168,6 +168,31 @@ function explore(env: VerifierEnv, walk: Walk, start: number): void {
   }
 }
 
+/** Fills env.succ (two per instruction, -1 = none) and env.preds (instructions before i: predStart[i] .. predStart[i+1]). */
+export function computeEdges(env: VerifierEnv): void {
+  const n = env.insns.length;
+  const succ = new Int32Array(2 * n).fill(-1);
+  const count = new Int32Array(n + 1);
+  const out = new Int32Array(2);
+  for (let i = 0; i < n; i++) {
+    const k = successors(env, i, out);
+    for (let j = 0; j < k; j++) {
+      // The slot behind a ld_imm64 is no instruction; it may seem to run off the end.
+      if (out[j] >= n) continue;
+      succ[2 * i + j] = out[j];
+      count[out[j] + 1]++;
+    }
+    if (isLdImm64At(env, i)) i++;
+  }
+  for (let i = 0; i < n; i++) count[i + 1] += count[i];
+  const preds = new Int32Array(count[n]);
+  const at = count.slice();
+  for (let i = 0; i < 2 * n; i++) if (succ[i] >= 0) preds[at[succ[i]]++] = i >> 1;
+  env.succ = succ;
+  env.preds = preds;
+  env.predStart = count;
+}
+
 /** check_cfg(). @throws Reject EINVAL */
 export function checkCfg(env: VerifierEnv): void {
   const n = env.insns.length;

@@ -51,6 +51,7 @@ import { StackLiveness } from "./liveness.ts";
 import type { VerifierLog } from "./log.ts";
 import type { Limits, MapRef, Platform, VerifierMap, VerifyInput } from "./platform.ts";
 import { Backtrack } from "./precision.ts";
+import type { Probe } from "./probe.ts";
 import { ProgFacts } from "./prog_facts.ts";
 import type { SccVisit } from "./scc.ts";
 import { type Reg, StateMem, VState } from "./state.ts";
@@ -142,6 +143,8 @@ export class VerifierEnv {
   cur: VState = new VState();
   insnIdx = 0;
   prevInsnIdx = 0;
+  /** Observer; most runs have none. */
+  probe: Probe | undefined = undefined;
 
   readonly subprogs: Subprog[] = [];
   /** Index of the exception callback, 0 = none. */
@@ -182,6 +185,10 @@ export class VerifierEnv {
   /** Instructions of each subprogram in post-order, one after the other; postorderStart[s] is where s begins. */
   postorder: Int32Array = new Int32Array(0);
   postorderStart: Int32Array = new Int32Array(0);
+  /** Successors, two per instruction, -1 = none; predecessors of i are preds[predStart[i] .. predStart[i + 1] - 1]. */
+  succ: Int32Array = new Int32Array(0);
+  preds: Int32Array = new Int32Array(0);
+  predStart: Int32Array = new Int32Array(0);
   readonly stackLive: StackLiveness;
   /** insn_aux.alu_state and alu_limit, for sanitation. */
   readonly aluState: Uint8Array;
@@ -198,7 +205,7 @@ export class VerifierEnv {
   /** Memory of callFacts(). */
   readonly callFacts = new Map<number, CallFacts | undefined>();
   /** Stored states by hash of instruction and call site; newest last. */
-  readonly explored: VState[][] = [];
+  readonly explored: (VState[] | undefined)[];
   /** Evicted states without open paths, while back-edges may still walk through them. */
   private readonly retired: VState[] = [];
   readonly sccVisits = new Map<string, SccVisit>();
@@ -258,6 +265,7 @@ export class VerifierEnv {
     this.probeMem = new Uint8Array(n);
     this.ptrType = new Int32Array(n);
     this.callMap = new Int32Array(n);
+    this.explored = new Array(n).fill(undefined);
     this.insnFlags = new Uint8Array(n);
     this.fastcallSpills = new Uint8Array(n);
     this.scc = new Int32Array(n);

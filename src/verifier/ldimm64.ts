@@ -106,7 +106,9 @@ function usedMap(env: VerifierEnv, i: number): VerifierMap {
   const byIdx = src[i] === BPF_PSEUDO_MAP_IDX || src[i] === BPF_PSEUDO_MAP_IDX_VALUE;
   if (byIdx && !env.input.mapByIdx) env.reject(EPROTO, "fd_idx without fd_array is invalid");
   const map = byIdx ? env.input.mapByIdx!(imm[i]) : env.input.mapByFd(imm[i]);
-  if (!map) env.reject(EBADF, `fd ${imm[i]} is not pointing to valid bpf_map`);
+  // The standard streams are open, but are no maps.
+  if (!map)
+    env.reject(!byIdx && imm[i] >= 0 && imm[i] <= 2 ? EINVAL : EBADF, `fd ${imm[i]} is not pointing to valid bpf_map`);
   if (env.usedMaps.includes(map)) return map;
   checkMapProgCompatibility(env, map);
   if (env.usedMaps.length >= env.limits.usedMaps) {

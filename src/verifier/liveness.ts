@@ -9,7 +9,7 @@
  * Source   compute_live_registers() in kernel/bpf/verifier.c; kernel/bpf/liveness.c of Linux 6.18.
  */
 import { callFacts } from "./call_facts.ts";
-import { isLdImm64At, successors } from "./cfg.ts";
+import { isLdImm64At } from "./cfg.ts";
 import { CALLS_CALLBACK, type VerifierEnv } from "./env.ts";
 import { F_CALLSITE, F_SUBPROGNO, MAX_CALL_FRAMES } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
@@ -69,15 +69,15 @@ export function computeLiveRegisters(env: VerifierEnv): void {
   const { liveRegs, postorder } = env;
   const ud = new Int32Array(n);
   for (let i = 0; i < n; i++) ud[i] = useDef(env, i);
-  const succ = new Int32Array(2);
+  const { succ } = env;
   let changed = true;
   while (changed) {
     changed = false;
     for (let k = 0; k < postorder.length; k++) {
       const i = postorder[k];
-      const cnt = successors(env, i, succ);
       let out = 0;
-      for (let j = 0; j < cnt; j++) out |= liveRegs[succ[j]];
+      if (succ[2 * i] >= 0) out |= liveRegs[succ[2 * i]];
+      if (succ[2 * i + 1] >= 0) out |= liveRegs[succ[2 * i + 1]];
       const before = ((out & ~(ud[i] >>> 16)) | (ud[i] & 0xffff)) & 0xffff;
       if (before !== liveRegs[i]) {
         liveRegs[i] = before;
@@ -115,10 +115,18 @@ interface Instance {
   readonly subprog: number;
   readonly start: number;
   readonly count: number;
-  updated: boolean;
   mustWriteDropped: boolean;
+  /** Instructions, relative to start, whose reports changed since the last update; each once. */
+  readonly dirty: number[];
+  readonly isDirty: Uint8Array;
   readonly frames: (FrameMasks | undefined)[];
   readonly mustWriteSet: Uint8Array;
+}
+
+function markDirty(inst: Instance, rel: number): void {
+  if (inst.isDirty[rel]) return;
+  inst.isDirty[rel] = 1;
+  inst.dirty.push(rel);
 }
 
 export class StackLiveness {
@@ -162,8 +170,9 @@ export class StackLiveness {
       subprog,
       start,
       count: end - start,
-      updated: false,
       mustWriteDropped: false,
+      dirty: [],
+      isDirty: new Uint8Array(end - start),
       frames: new Array(curframe + 1).fill(undefined),
       mustWriteSet: new Uint8Array(end - start),
     };
@@ -225,7 +234,7 @@ export class StackLiveness {
     const nlo = m.mayRead[at] | lo;
     const nhi = m.mayRead[at + 1] | hi;
     if (nlo === m.mayRead[at] && nhi === m.mayRead[at + 1]) return;
-    if ((nlo & ~m.liveBefore[at]) !== 0 || (nhi & ~m.liveBefore[at + 1]) !== 0) inst.updated = true;
+    if ((nlo & ~m.liveBefore[at]) !== 0 || (nhi & ~m.liveBefore[at + 1]) !== 0) markDirty(inst, at >> 1);
     m.mayRead[at] = nlo;
     m.mayRead[at + 1] = nhi;
   }
@@ -261,7 +270,7 @@ export class StackLiveness {
       if (lo !== oldLo || hi !== oldHi) {
         m.mustWrite[at] = lo;
         m.mustWrite[at + 1] = hi;
-        inst.updated = true;
+        markDirty(inst, idx);
       }
       if ((oldLo & ~lo) !== 0 || (oldHi & ~hi) !== 0) inst.mustWriteDropped = true;
     }
@@ -275,54 +284,67 @@ export class StackLiveness {
   }
 
   private updateInstance(env: VerifierEnv, inst: Instance): void {
-    if (!inst.updated) return;
-    if (inst.mustWriteDropped) for (const m of inst.frames) m?.mustWriteAcc.fill(0);
-    const from = env.postorderStart[inst.subprog];
-    const to = env.postorderStart[inst.subprog + 1];
-    const succ = new Int32Array(2);
-    for (let frame = 0; frame <= inst.curframe; frame++) {
-      const m = inst.frames[frame];
-      if (!m) continue;
-      let changed = true;
-      while (changed) {
-        changed = false;
-        for (let k = from; k < to; k++) if (this.updateInsn(env, inst, m, env.postorder[k], succ)) changed = true;
+    if (inst.dirty.length === 0) return;
+    const { postorder, postorderStart, preds, predStart } = env;
+    if (inst.mustWriteDropped) {
+      // What follows from the larger sets must go, so everything is computed anew.
+      for (const m of inst.frames) m?.mustWriteAcc.fill(0);
+      for (let k = postorderStart[inst.subprog + 1] - 1; k >= postorderStart[inst.subprog]; k--) {
+        markDirty(inst, postorder[k] - inst.start);
       }
     }
+    const { dirty, isDirty, start } = inst;
+    // Newest first: backwards along straight code.
+    while (dirty.length) {
+      const rel = dirty.pop()!;
+      isDirty[rel] = 0;
+      const insnIdx = start + rel;
+      let changed = false;
+      for (let frame = 0; frame <= inst.curframe; frame++) {
+        const m = inst.frames[frame];
+        if (m && this.updateInsn(env, inst, m, insnIdx)) changed = true;
+      }
+      if (!changed) continue;
+      for (let k = predStart[insnIdx]; k < predStart[insnIdx + 1]; k++) markDirty(inst, preds[k] - start);
+    }
     this.propagateOut(env, inst);
-    inst.updated = false;
     inst.mustWriteDropped = false;
   }
 
-  private updateInsn(env: VerifierEnv, inst: Instance, m: FrameMasks, insnIdx: number, succ: Int32Array): boolean {
-    const cnt = successors(env, insnIdx, succ);
-    if (cnt === 0) return false;
+  private updateInsn(env: VerifierEnv, inst: Instance, m: FrameMasks, insnIdx: number): boolean {
+    const s1 = env.succ[2 * insnIdx];
+    const s2 = env.succ[2 * insnIdx + 1];
+    if (s1 < 0) return false;
     const at = 2 * (insnIdx - inst.start);
-    let afterLo = 0;
-    let afterHi = 0;
-    let accLo = -1;
-    let accHi = -1;
-    for (let j = 0; j < cnt; j++) {
-      const s = 2 * (succ[j] - inst.start);
-      afterLo |= m.liveBefore[s];
-      afterHi |= m.liveBefore[s + 1];
-      accLo &= m.mustWriteAcc[s];
-      accHi &= m.mustWriteAcc[s + 1];
+    const a1 = 2 * (s1 - inst.start);
+    let afterLo = m.liveBefore[a1];
+    let afterHi = m.liveBefore[a1 + 1];
+    let accLo = m.mustWriteAcc[a1];
+    let accHi = m.mustWriteAcc[a1 + 1];
+    if (s2 >= 0) {
+      const a2 = 2 * (s2 - inst.start);
+      afterLo |= m.liveBefore[a2];
+      afterHi |= m.liveBefore[a2 + 1];
+      accLo &= m.mustWriteAcc[a2];
+      accHi &= m.mustWriteAcc[a2 + 1];
     }
     accLo |= m.mustWrite[at];
     accHi |= m.mustWrite[at + 1];
     const lo = (afterLo & ~m.mustWrite[at]) | m.mayRead[at];
     const hi = (afterHi & ~m.mustWrite[at + 1]) | m.mayRead[at + 1];
-    const changed =
-      lo !== m.liveBefore[at] ||
-      hi !== m.liveBefore[at + 1] ||
-      accLo !== m.mustWriteAcc[at] ||
-      accHi !== m.mustWriteAcc[at + 1];
+    if (
+      lo === m.liveBefore[at] &&
+      hi === m.liveBefore[at + 1] &&
+      accLo === m.mustWriteAcc[at] &&
+      accHi === m.mustWriteAcc[at + 1]
+    ) {
+      return false;
+    }
     m.liveBefore[at] = lo;
     m.liveBefore[at + 1] = hi;
     m.mustWriteAcc[at] = accLo;
     m.mustWriteAcc[at + 1] = accHi;
-    return changed;
+    return true;
   }
 
   /** For the caller the whole call is one instruction that reads and writes what the callee does. */

@@ -66,17 +66,12 @@ export function pushJmpHistory(env: VerifierEnv, state: VState, flags: number, l
     }
     return;
   }
-  const at = state.histLen * HIST;
-  if (at + HIST > state.hist.length) {
-    const grown = new Int32Array(Math.max(16 * HIST, state.hist.length * 2));
-    grown.set(state.hist.subarray(0, at));
-    state.hist = grown;
+  if (state.histShared) {
+    // The original goes on behind our part, or has gone: our entries continue in a copy.
+    state.hist = state.hist.slice(0, state.histLen * HIST);
+    state.histShared = false;
   }
-  state.hist[at + H_IDX] = env.insnIdx;
-  state.hist[at + H_PREV] = env.prevInsnIdx;
-  state.hist[at + H_FLAGS] = withLinked;
-  state.hist[at + H_LINK0] = linked?.word0 ?? 0;
-  state.hist[at + H_LINK1] = linked?.word1 ?? 0;
+  state.hist.push(env.insnIdx, env.prevInsnIdx, withLinked, linked?.word0 ?? 0, linked?.word1 ?? 0);
   env.curHistEnt = state.histLen++;
 }
 
@@ -147,7 +142,7 @@ function bug(env: VerifierEnv, text: string): never {
 }
 
 /** If one of the linked registers is wanted, all are. bt_sync_linked_regs(). */
-function syncLinked(bt: Backtrack, hist: Int32Array, at: number): void {
+function syncLinked(bt: Backtrack, hist: readonly number[], at: number): void {
   const count = (hist[at + H_FLAGS] >>> F_LINKED_SHIFT) & 15;
   if (count === 0) return;
   const entry = (i: number) =>
@@ -190,7 +185,7 @@ function subprogEnter(env: VerifierEnv, bt: Backtrack): void {
  * @param at offset of its history entry in hist, -1 without one
  * @returns false when the walk must give up
  */
-function backtrackInsn(env: VerifierEnv, idx: number, subseqIdx: number, hist: Int32Array, at: number): boolean {
+function backtrackInsn(env: VerifierEnv, idx: number, subseqIdx: number, hist: readonly number[], at: number): boolean {
   const bt = env.bt;
   const { code, dst, src, imm } = env.insns;
   const c = code[idx];

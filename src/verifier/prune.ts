@@ -199,6 +199,7 @@ export function isStateVisited(env: VerifierEnv, insnIdx: number): boolean {
       hit = statesEqual(env, old, cur, loop ? RANGE_WITHIN : NOT_EXACT);
     }
     if (hit) {
+      env.probe?.pruned?.(env, insnIdx);
       old.hitCnt++;
       if (env.has(env.insnIdx, JMP_POINT)) pushJmpHistory(env, cur, 0);
       propagatePrecision(env, old, cur);
@@ -210,6 +211,7 @@ export function isStateVisited(env: VerifierEnv, insnIdx: number): boolean {
       }
       return true;
     }
+    if (env.probe && i === list.length - 1) env.probe.missed?.(env, insnIdx, old, cur);
     if (addNew) old.missCnt++;
     const n = checkpoint && old.branches > 0 ? 64 : 3;
     if (old.missCnt > old.hitCnt * n + n) {
@@ -238,16 +240,18 @@ function store(env: VerifierEnv, list: VState[], insnIdx: number): void {
   if (env.bpfCapable) for (let f = 0; f <= cur.curframe; f++) env.R.wasm.frame_imprecise(cur.frames[f]);
   const stored = cloneState(env, cur);
   stored.insnIdx = insnIdx;
+  env.probe?.stored?.(env, insnIdx);
   maybeEnterScc(env, stored);
   cur.parent = stored;
   cur.firstInsnIdx = insnIdx;
   cur.dfsDepth = stored.dfsDepth + 1;
   cur.histLen = 0;
+  cur.histShared = true;
   list.push(stored);
 }
 
 /** Frees every explored state; between global functions. */
 export function freeExplored(env: VerifierEnv): void {
   for (const list of env.explored) if (list) for (const st of list) freeState(env, st);
-  env.explored.length = 0;
+  env.explored.fill(undefined);
 }

@@ -65,8 +65,7 @@ export class StateMem {
 
   /** Views die when the memory grows; only frame_alloc() grows it. */
   private refresh(): void {
-    const buffer = this.wasm.memory.buffer;
-    if (this.i32.buffer === buffer) return;
+    const { buffer } = this.wasm.memory;
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.u8 = new Uint8Array(buffer);
@@ -286,7 +285,8 @@ export class StateMem {
   /** Frame with room for `capacity` slots; registers and header zero. */
   allocFrame(capacity: number): Frame {
     const frame = this.wasm.frame_alloc(capacity);
-    this.refresh();
+    // A grown memory has other buffers; length 0 tells that ours are detached.
+    if (this.i32.length === 0) this.refresh();
     return frame;
   }
   /** Takes the address of a register r0..r10 in a frame. */
@@ -391,8 +391,10 @@ export class VState {
   firstInsnIdx = 0;
   lastInsnIdx = 0;
   /** Jump history: entries of jmpHistory [0, histLen), two words each (precision.ts). */
-  hist: Int32Array = NO_HIST;
+  hist: number[] = NO_HIST;
   histLen = 0;
+  /** Other states see parts of `hist`; it is copied before it is added to. */
+  histShared = false;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;
@@ -410,4 +412,5 @@ export class VState {
   }
 }
 
-export const NO_HIST = new Int32Array(0);
+/** Shared by states without history; never added to (histShared). */
+export const NO_HIST: number[] = [];

@@ -10,9 +10,12 @@ import { E2BIG, EACCES, EFAULT, EINVAL, EPERM } from "../abi/errno.ts";
 import { checkAttachBtfId } from "./attach.ts";
 import { initFrame, liveFrame, popStack, updateBranchCounts } from "./branch.ts";
 import { callFacts, isKfuncCall } from "./call_facts.ts";
-import { checkCfg, computePostorder, computeScc } from "./cfg.ts";
+import { checkCfg, computeEdges, computePostorder, computeScc } from "./cfg.ts";
 import { JMP_POINT, NOSPEC, NOSPEC_RESULT, PRUNE_POINT, VerifierEnv } from "./env.ts";
 import { Reject, VerifierError, type VerifierStats } from "./error.ts";
+import { ComplexityProbe } from "./explain/complexity.ts";
+import { explainFailure } from "./explain/explain.ts";
+import { keepInput } from "./explain/keep_input.ts";
 import { dropFastcallStack, markFastcallPatterns } from "./fastcall.ts";
 import { prepareGlobalFuncArgs } from "./global_func.ts";
 import { checkInsn, needsProbe, PATH_END, RETURNED } from "./insn.ts";
@@ -24,6 +27,7 @@ import { BPF_LOG_LEVEL, BPF_LOG_LEVEL2, BPF_LOG_STATS, VerifierLog } from "./log
 import type { VerifiedProg, VerifiedSubprog, VerifierMap, VerifyInput } from "./platform.ts";
 import { BPF_MAIN_FUNC, pushJmpHistory } from "./precision.ts";
 import { printInsnState, printState } from "./print_state.ts";
+import type { Probe } from "./probe.ts";
 import { freeExplored, isStateVisited } from "./prune.ts";
 import { NO_HIST } from "./state.ts";
 import { checkBtfFuncs, checkMaxStackDepth, checkSubprogs, findSubprogs } from "./subprogs.ts";
@@ -40,36 +44,61 @@ export function verify(input: VerifyInput): VerifiedProg {
   }
 }
 
-function run(input: VerifyInput, wasm: VerifierWasm): VerifiedProg {
-  const start = input.nowUs?.() ?? 0;
-  const log = new VerifierLog(input.logLevel ?? 0);
-  const env = new VerifierEnv(input, wasm, log);
-  const depths: { engine: number[] } = { engine: [] };
-  let failure: Reject | undefined;
+/**
+ * Walks a program that was refused once more, watched by `probe`.
+ * @param see gets the environment and what refused the program, before its memory goes
+ */
+function replay<T>(input: VerifyInput, probe: Probe, see: (env: VerifierEnv, failure: Reject | undefined) => T): T {
+  const wasm = acquireWasm();
+  try {
+    const env = new VerifierEnv(input, wasm, new VerifierLog(0));
+    env.probe = probe;
+    return see(env, walkAll(env).failure);
+  } finally {
+    releaseWasm(wasm);
+  }
+}
+
+/** The whole verification. `depths` are the stack depths that engines need. */
+function walkAll(env: VerifierEnv): { failure: Reject | undefined; depths: number[] } {
+  let depths: number[] = [];
   try {
     prepare(env);
     checkMain(env);
     checkGlobals(env);
-    depths.engine = env.subprogs.map((s) => s.stackDepth);
+    depths = env.subprogs.map((s) => s.stackDepth);
     dropFastcallStack(env);
     checkMaxStackDepth(env);
   } catch (e) {
     if (!(e instanceof Reject)) throw e;
-    failure = e;
+    return { failure: e, depths };
   }
-  const stats = statsOf(env, (input.nowUs?.() ?? 0) - start);
+  return { failure: undefined, depths };
+}
+
+function run(input: VerifyInput, wasm: VerifierWasm): VerifiedProg {
+  const start = input.nowUs?.() ?? 0;
+  const log = new VerifierLog(input.logLevel ?? 0);
+  const env = new VerifierEnv(input, wasm, log);
+  const complexity = input.complexity ? new ComplexityProbe() : undefined;
+  env.probe = complexity;
+  const { failure, depths } = walkAll(env);
+  const timed = statsOf(env, (input.nowUs?.() ?? 0) - start);
+  const stats = complexity ? { ...timed, complexity: complexity.report(env) } : timed;
   const last = failure ? lastMessage(log.text()) || failure.message : "";
   if (log.level) printStats(env, stats);
   if (failure) {
+    const kept = keepInput(input);
     throw new VerifierError(failure.errno, `program '${input.name}': ${last || "rejected"}`, {
       log: log.text(),
       insnIdx: env.insnIdx,
       sourceLine: lineInfoText(input, env.insnIdx)?.text,
       stats,
       context: { name: input.name },
+      explain: () => explainFailure(kept, (probe, see) => replay(kept, probe, see)),
     });
   }
-  return verified(env, depths.engine, stats);
+  return verified(env, depths, stats);
 }
 
 /** The last line that says something. */
@@ -87,6 +116,7 @@ function prepare(env: VerifierEnv): void {
   checkBtfFuncs(env);
   resolveLdImm64(env);
   checkCfg(env);
+  computeEdges(env);
   computePostorder(env);
   checkAttachBtfId(env);
   computeScc(env);
@@ -141,12 +171,14 @@ function checkCommon(env: VerifierEnv, subprogno: number): void {
   cur.lastInsnIdx = -1;
   cur.hist = NO_HIST;
   cur.histLen = 0;
+  cur.histShared = true;
   cur.dfsDepth = 0;
   cur.callbackUnrollDepth = 0;
   cur.mayGotoDepth = 0;
   env.stackLive.resetCallchain();
   initFrame(env, liveFrame(env, 0), BPF_MAIN_FUNC, 0, subprogno);
   prepareGlobalFuncArgs(env, subprogno);
+  env.probe?.started?.(env);
   walk(env);
   freeExplored(env);
   env.sccVisits.clear();
@@ -160,7 +192,7 @@ function isRecoverable(e: unknown): e is Reject {
 
 /** do_check(): follows the running path until none is left. */
 function walk(env: VerifierEnv): void {
-  const { cur, log, insns } = env;
+  const { cur, log, insns, probe } = env;
   const maxInsns = env.limits.insns;
   let printAll = false;
   let prevInsnIdx = -1;
@@ -175,6 +207,7 @@ function walk(env: VerifierEnv): void {
     cur.lastInsnIdx = prevInsnIdx;
     cur.insnIdx = i;
     const flags = env.insnFlags[i];
+    probe?.before?.(env, i);
     let end = false;
     if (flags & PRUNE_POINT && isStateVisited(env, i)) {
       if (log.level & BPF_LOG_LEVEL) logSafe(env, printAll);
@@ -191,6 +224,7 @@ function walk(env: VerifierEnv): void {
         if (outcome === PATH_END) end = true;
         else if (outcome === RETURNED) printAll = true;
         else if (cur.speculative && env.insnFlags[i] & NOSPEC_RESULT) end = true;
+        probe?.after?.(env, i);
       }
     }
     if (!end) continue;
