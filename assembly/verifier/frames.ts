@@ -10,6 +10,22 @@ let top: u32 = 0;
 
 /** A frame with room for `capacity` (0..64) slots; all zero. */
 export function frame_alloc(capacity: u32): u32 {
+  const at = take(capacity);
+  memory.fill(at, 0, F_STACK + capacity * SLOT_SIZE);
+  store<u32>(at, capacity, F_CAPACITY);
+  return at;
+}
+
+/** A copy with just the room that the used slots need. */
+export function frame_clone(src: u32): u32 {
+  const slots = load<u32>(src, F_STACK_SLOTS);
+  const at = take(slots);
+  memory.copy(at, src, F_STACK + slots * SLOT_SIZE);
+  store<u32>(at, slots, F_CAPACITY);
+  return at;
+}
+
+function take(capacity: u32): u32 {
   const head = free + capacity * 4;
   const size = F_STACK + capacity * SLOT_SIZE;
   let at = load<u32>(head);
@@ -26,8 +42,6 @@ export function frame_alloc(capacity: u32): u32 {
       if (memory.grow(want) < 0) unreachable();
     }
   }
-  memory.fill(at, 0, size);
-  store<u32>(at, capacity, F_CAPACITY);
   return at;
 }
 

@@ -79,7 +79,7 @@ export function checkAttachBtfId(env: VerifierEnv): void {
 /** From now on the helpers that the target allows count; what was asked before did not know it. */
 function setTarget(env: VerifierEnv, target: AttachTarget): void {
   env.facts.setAttach(target);
-  env.callFacts.clear();
+  env.callFacts.fill(null);
 }
 
 function canSleep(env: VerifierEnv): boolean {

@@ -70,9 +70,9 @@ export function isKfuncCall(env: VerifierEnv, i: number): boolean {
 /** Facts of the helper or kfunc call at instruction i; undefined when it is neither, or unknown to the platform. */
 export function callFacts(env: VerifierEnv, i: number): CallFacts | undefined {
   const known = env.callFacts;
-  if (!known.has(i))
-    known.set(i, isHelperCall(env, i) ? ofHelper(env, i) : isKfuncCall(env, i) ? ofKfunc(env, i) : undefined);
-  return known.get(i);
+  if (known[i] === null)
+    known[i] = isHelperCall(env, i) ? ofHelper(env, i) : isKfuncCall(env, i) ? ofKfunc(env, i) : undefined;
+  return known[i] as CallFacts | undefined;
 }
 
 function ofHelper(env: VerifierEnv, i: number): CallFacts | undefined {

@@ -202,8 +202,8 @@ export class VerifierEnv {
   arena: VerifierMap | undefined = undefined;
   /** By fastcall call: how many spills around it can go. */
   readonly fastcallSpills: Uint8Array;
-  /** Memory of callFacts(). */
-  readonly callFacts = new Map<number, CallFacts | undefined>();
+  /** Memory of callFacts(); null = not asked yet. */
+  readonly callFacts: (CallFacts | undefined | null)[];
   /** Stored states by hash of instruction and call site; newest last. */
   readonly explored: (VState[] | undefined)[];
   /** Evicted states without open paths, while back-edges may still walk through them. */
@@ -265,6 +265,7 @@ export class VerifierEnv {
     this.probeMem = new Uint8Array(n);
     this.ptrType = new Int32Array(n);
     this.callMap = new Int32Array(n);
+    this.callFacts = new Array(n).fill(null);
     this.explored = new Array(n).fill(undefined);
     this.insnFlags = new Uint8Array(n);
     this.fastcallSpills = new Uint8Array(n);

@@ -333,8 +333,8 @@ export class StateMem {
   }
   /** A copy with just the room that the used slots need. */
   cloneFrame(src: Frame): Frame {
-    const dst = this.allocFrame(this.stackSlots(src));
-    this.wasm.frame_copy(dst, src);
+    const dst = this.wasm.frame_clone(src);
+    if (this.i32.length === 0) this.refresh();
     return dst;
   }
   freeFrame(frame: Frame): void {

@@ -8,6 +8,8 @@ import { VERIFIER_WASM } from "../generated/verifier_wasm.ts";
 export interface VerifierWasm {
   readonly memory: WebAssembly.Memory;
   frame_alloc(capacity: number): number;
+  /** A copy with just the room that the used slots need. */
+  frame_clone(src: number): number;
   frame_free(frame: number): void;
   frame_copy(dst: number, src: number): void;
   /** Zeroes everything but the capacity. */
