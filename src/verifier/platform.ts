@@ -5,6 +5,7 @@
 import type { Btf } from "../btf/btf.ts";
 import type { Insns } from "../isa/insns.ts";
 import type { BtfRecord } from "./btf_record.ts";
+import type { Claims } from "./claims.ts";
 import type { VerifierStats } from "./error.ts";
 import type { PlatformTables } from "./tables.ts";
 
@@ -132,6 +133,8 @@ export interface VerifyInput {
   readonly logLevel?: number;
   /** Count visits and comparisons for stats.complexity; slower. */
   readonly complexity?: boolean;
+  /** Takes what the verification claims about registers; costs time and memory. */
+  readonly claims?: Claims;
   /** For time spent; absent = 0. */
   readonly nowUs?: () => number;
 }

@@ -9,6 +9,7 @@ import { EINVAL } from "../abi/errno.ts";
 import { cloneState, freeState } from "./branch.ts";
 import { callFacts } from "./call_facts.ts";
 import { isMayGotoAt } from "./cfg.ts";
+import { holdPrecise } from "./claims.ts";
 import { CALLS_CALLBACK, FORCE_CHECKPOINT, JMP_POINT, type VerifierEnv } from "./env.ts";
 import { F_ASYNC_ENTRY_CNT, F_CALLBACK_DEPTH, F_CALLSITE, F_IN_ASYNC_CALLBACK } from "./layout.ts";
 import { propagatePrecision, pushJmpHistory } from "./precision.ts";
@@ -239,6 +240,7 @@ function store(env: VerifierEnv, list: VState[], insnIdx: number): void {
   // What mattered before this point was marked in the parents already.
   if (env.bpfCapable) for (let f = 0; f <= cur.curframe; f++) env.R.wasm.frame_imprecise(cur.frames[f]);
   const stored = cloneState(env, cur);
+  if (env.input.claims) holdPrecise(env, stored);
   stored.insnIdx = insnIdx;
   env.probe?.stored?.(env, insnIdx);
   maybeEnterScc(env, stored);

@@ -216,6 +216,7 @@ function walk(env: VerifierEnv): void {
       if (flags & JMP_POINT) pushJmpHistory(env, cur, 0);
       if (log.level) printAll = logInsn(env, printAll);
       if (!cur.speculative) env.seen[i] = 1;
+      env.input.claims?.record(env, i);
       prevInsnIdx = i;
       if (cur.speculative && flags & NOSPEC) {
         end = true;
