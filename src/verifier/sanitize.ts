@@ -32,11 +32,21 @@ function canSkip(env: VerifierEnv, i: number): boolean {
   return env.bypassSpecV1 || !(env.insns.code[i] & 8) || env.has(i, NOSPEC);
 }
 
-/** The instruction gets a barrier instead of a mask. */
-function fallBack(env: VerifierEnv, i: number): undefined {
-  env.insnFlags[i] |= NOSPEC;
-  env.aluState[i] = 0;
-  return undefined;
+const WHY = "pointer arithmetic with it prohibited for !root";
+
+/** sanitize_err(): why no mask can be found for the operation. */
+function refuse(env: VerifierEnv, i: number, reason: "bounds" | "type" | "paths" | "limit", offIsDst: boolean): never {
+  const { code, dst, src } = env.insns;
+  const op = (code[i] & 0xf0) === 0 ? "add" : "sub";
+  const d = dst[i];
+  const s = src[i];
+  const text = {
+    bounds: `R${offIsDst ? d : s} has unknown scalar with mixed signed bounds, ${WHY}`,
+    type: `R${offIsDst ? s : d} has pointer with unsupported alu operation, ${WHY}`,
+    paths: `R${d} tried to ${op} from different maps, paths or scalars, ${WHY}`,
+    limit: `R${d} tried to ${op} beyond pointer bounds, ${WHY}`,
+  };
+  return env.reject(EACCES, text[reason]);
 }
 
 /** The same limit on every path; else false. */
@@ -50,11 +60,11 @@ function noteLimit(env: VerifierEnv, i: number, state: number, limit: number): b
 /** Addition of two scalars. */
 export function sanitizeValAlu(env: VerifierEnv, i: number): void {
   if (canSkip(env, i)) return;
-  if (!noteLimit(env, i, ALU_NON_POINTER, 0)) fallBack(env, i);
+  if (!noteLimit(env, i, ALU_NON_POINTER, 0)) refuse(env, i, "paths", false);
 }
 
-/** How far the pointer may move in the direction of the operation; -1 when that cannot be told. */
-function ptrLimit(env: VerifierEnv, preg: Reg, toLeft: boolean): number {
+/** How far the pointer may move in the direction of the operation, or why that cannot be told. */
+function ptrLimit(env: VerifierEnv, preg: Reg, toLeft: boolean): number | "type" | "limit" {
   const R = env.R;
   let max: number;
   let limit: number;
@@ -65,15 +75,15 @@ function ptrLimit(env: VerifierEnv, preg: Reg, toLeft: boolean): number {
     max = env.mapOf(preg).valueSize;
     limit = (toLeft ? R.smin(preg) : R.umax(preg)) + R.off(preg);
   } else {
-    return -1;
+    return "type";
   }
   // u32 arithmetic: a negative limit is a huge one.
   limit >>>= 0;
-  return limit >= max ? -1 : limit;
+  return limit >= max ? "limit" : limit;
 }
 
 /**
- * Before the operation (info undefined) and after it. A sanitation that is not possible becomes a barrier.
+ * Before the operation (info undefined) and after it.
  * @returns what the second call needs; undefined when there is nothing more to do
  */
 export function sanitizePtrAlu(
@@ -92,13 +102,15 @@ export function sanitizePtrAlu(
   const ptrIsDst = preg === dreg;
   let out = info;
   if (!env.cur.speculative) {
-    if (!commit && !offIsImm && R.smin(oreg) < 0 !== R.smax(oreg) < 0) return fallBack(env, i);
+    // scalar += pointer: the scalar was the destination, and waits in a record of its own.
+    const offIsDst = oreg === env.fakeReg[0] && (env.insns.code[i] & 8) !== 0;
+    if (!commit && !offIsImm && R.smin(oreg) < 0 !== R.smax(oreg) < 0) refuse(env, i, "bounds", offIsDst);
     const isAdd = (env.insns.code[i] & 0xf0) === 0;
     const maskToLeft = info?.maskToLeft ?? (isAdd ? offIsNeg : !offIsNeg);
     const limit = ptrLimit(env, preg, maskToLeft);
-    if (limit < 0) return fallBack(env, i);
+    if (typeof limit === "string") refuse(env, i, limit, offIsDst);
     if (info) {
-      if (!noteLimit(env, i, info.state, Math.abs(info.limit - limit))) return fallBack(env, i);
+      if (!noteLimit(env, i, info.state, Math.abs(info.limit - limit))) refuse(env, i, "paths", offIsDst);
       return undefined;
     }
     let state = offIsNeg ? ALU_NEG_VALUE : 0;

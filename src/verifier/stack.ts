@@ -111,8 +111,7 @@ function checkFastcallContract(env: VerifierEnv, frame: Frame, insnIdx: number, 
 /** Bytes of a slot that a narrow spill does not cover become misc, unless they are surely uninitialised or zero. */
 function markSlotMisc(env: VerifierEnv, frame: Frame, spi: number, byte: number): void {
   const t = env.R.slotType(frame, spi, byte);
-  if (t === STACK_ZERO) return;
-  if (env.allowPtrLeaks && t === STACK_INVALID) return;
+  if (t === STACK_ZERO || t === STACK_INVALID) return;
   env.R.setSlotType(frame, spi, byte, STACK_MISC);
 }
 
