@@ -7,7 +7,7 @@ import { openObject } from "../src/loader/object.ts";
 import { openBatch } from "../src/net/batch.ts";
 import { CaptureReader } from "../src/net/capture/reader.ts";
 import { createKernel } from "../src/net/create.ts";
-import { sourceFile } from "./programs.ts";
+import { sourceFile } from "./source_file.ts";
 
 export interface CaptureFigures {
   readonly packets: number;

@@ -8,7 +8,8 @@
  */
 import { parseArgs } from "node:util";
 import { type CaptureFigures, firewallOverCapture } from "./capture.ts";
-import { Linux } from "./linux.ts";
+import { loadOnLinux } from "./linux.ts";
+import { LinuxBpf } from "./linux_bpf.ts";
 import { openPrograms } from "./programs.ts";
 import { type Loaded, Skep } from "./skep.ts";
 
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   const wanted = (name: string): boolean => name === "empty" || positionals.length === 0 || positionals.includes(name);
   const programs = openPrograms().filter((p) => wanted(p.name));
   const skep = new Skep();
-  const linux = new Linux();
+  const linux = new LinuxBpf();
   const loaded = programs.map((p) => skep.load(p));
   const engines: { jit: Loaded[]; interp: Loaded[]; linux: Loaded[] } = {
     jit: loaded.map((p) => p.jit),
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
     linux: [],
   };
   try {
-    for (const p of programs) engines.linux.push(await linux.load(p));
+    for (const p of programs) engines.linux.push(await loadOnLinux(linux, p));
   } catch (error) {
     console.error(`bench: not on Linux: ${(error as Error).message}`);
     engines.linux = [];

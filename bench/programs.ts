@@ -1,8 +1,8 @@
 /** The programs of the bench, the packet they get, and what their maps hold: the same bytes on every engine. */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { openSpec } from "../src/object/open.ts";
 import type { MapSpec, ProgSpec } from "../src/object/spec.ts";
+import { sourceFile } from "./source_file.ts";
 
 export interface BenchProgram {
   readonly name: string;
@@ -104,10 +104,4 @@ export function openPrograms(): BenchProgram[] {
     const { maps, progs } = openSpec(readFileSync(file), file);
     return { name, title, file, prog: progs[0], maps, elements: maps.map((m) => CONTENTS[m.name]?.() ?? NOTHING) };
   });
-}
-
-/** A file named relative to bench/ of the sources: this runs from dist/bench/. */
-export function sourceFile(path: string): string {
-  const dir = import.meta.url.includes("/dist/") ? "../../bench/" : "./";
-  return fileURLToPath(new URL(dir + path, import.meta.url));
 }

@@ -1,9 +1,7 @@
 /** Random straight code on the JIT, on the model and on Linux: what the compiler remembers of registers must not change a result. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { LinuxBpf } from "../../bench/linux_bpf.ts";
 import { toHex } from "../../src/bytes/hex.ts";
 import { encode } from "../../src/isa/codec.ts";
 import { disasm } from "../../src/isa/disasm.ts";
@@ -31,44 +29,29 @@ test("random straight code", () => {
   );
 });
 
-type Ask = (request: unknown) => Promise<{ error?: string; prog?: number; retval?: number }>;
-
-/** bench/linux.py, which loads and runs programs through bpf(2); undefined where that is not possible. */
-async function linux(): Promise<{ ask: Ask; child: ChildProcessWithoutNullStreams } | undefined> {
-  const child = spawn("python3", [fileURLToPath(new URL("../../bench/linux.py", import.meta.url))]);
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const gone = new Promise<undefined>((resolve) => child.on("error", () => resolve(undefined)));
-  const ask: Ask = async (request) => {
-    child.stdin.write(`${JSON.stringify(request)}\n`);
-    const line = await Promise.race([lines.next(), gone]);
-    return line?.value === undefined ? { error: "python3 is not there" } : JSON.parse(line.value);
-  };
-  const { error } = await ask({ load: loadOf("b700000000000000" + "9500000000000000") });
-  if (error === undefined) return { ask, child };
-  console.log(`skipped: Linux does not run programs here: ${error}`);
-  child.kill();
-  return undefined;
-}
-
-const loadOf = (insns: string): object => ({ insns, maps: [], relocs: [], elems: [], data: "00".repeat(64) });
-
 test("as Linux computes it", async ({ skip }) => {
-  const kernel = await linux();
-  if (!kernel) return skip("Linux does not run programs here");
-  const { ask, child } = kernel;
+  const linux = new LinuxBpf();
   const b = bed();
   try {
+    const why = await linux.unavailable();
+    if (why !== undefined) skip(`Linux does not run programs here: ${why}`);
     for (const [body, values] of fc.sample(fc.tuple(slots, seeds), { numRuns: 60, seed: 1 })) {
       const insns = program(body, values);
-      const { prog, error } = await ask({ load: loadOf(toHex(encode(insns))) });
-      expect(error).toBeUndefined();
-      const { retval } = await ask({ run: prog, repeat: 1 });
+      const onLinux = await linux.load({
+        insns: toHex(encode(insns)),
+        maps: [],
+        relocs: [],
+        elems: [],
+        data: "00".repeat(64),
+      });
+      const { retval } = await linux.run(onLinux);
+      await linux.unload(onLinux);
       const ours = jit(imageOf(insns), b.env);
       const got = ours.run(0);
       ours.dispose();
       if (got !== retval) expect({ text: disasm(insns).join("\n"), got }).toEqual({ retval });
     }
   } finally {
-    child.stdin.end();
+    linux.close();
   }
 });
