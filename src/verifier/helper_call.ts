@@ -38,6 +38,7 @@ import {
   type Proto,
   PTR_MAYBE_NULL,
 } from "../helpers/types.ts";
+import { pushStack, pushStack } from "./branch.ts";
 import type { BtfField } from "./btf_record.ts";
 import { checkRegConstStr } from "./const_str.ts";
 import { dynptrSpi, processDynptrArg } from "./dynptr.ts";
@@ -62,7 +63,8 @@ import type { VerifierMap } from "./platform.ts";
 import { markChainPrecision } from "./precision.ts";
 import { checkArgRegOff, checkRegType, kernelStruct, type MatchCall, type WantedBtf } from "./reg_match.ts";
 import { BPF_READ, BPF_WRITE, baseType, isPktPointer, PTR_TO_STACK, SCALAR_VALUE } from "./reg_type.ts";
-import { checkRegArg, clearAllPktPointers, isPointerValue } from "./regs.ts";
+import { checkRegArg, clearAllPktPointers, isPointerValue, markRegUnknown } from "./regs.ts";
+import { prepareFuncExit } from "./subprog_call.ts";
 
 const BPF_B = 0x10;
 const BPF_F_RDONLY_PROG = 1 << 7;
@@ -98,6 +100,7 @@ export interface CallMeta extends RawMode, MatchCall {
 /** Name as messages print it. */
 export function helperName(env: VerifierEnv, id: number): string {
   const helper = env.platform.helpers[id];
+  if (id === 0) return "bpf_unspec";
   return helper ? `bpf_${helper.name}` : "unknown";
 }
 
@@ -149,7 +152,22 @@ export function checkHelperCall(env: VerifierEnv, insnIdx: number): void {
   setHelperResult(env, meta);
   if (meta.map) checkMapFuncCompatibility(env, meta.map, helper);
   if (helper.name === "get_func_ip") checkGetFuncIp(env, id);
-  if (meta.changesData) clearAllPktPointers(env);
+  if (helper.name === "tail_call") leaveByTailCall(env, insnIdx);
+  else if (meta.changesData) clearAllPktPointers(env);
+}
+
+/**
+ * A tail call that works never comes back: for a function that was called, whoever called it goes on with the other
+ * program's result. The path on which it fails is queued.
+ */
+function leaveByTailCall(env: VerifierEnv, insnIdx: number): void {
+  if (env.cur.curframe === 0) return;
+  pushStack(env, insnIdx + 1, insnIdx, false);
+  clearAllPktPointers(env);
+  env.scratchedRegs |= 1;
+  markRegUnknown(env, env.reg(0));
+  env.stackLive.update(env);
+  prepareFuncExit(env);
 }
 
 function checkContext(env: VerifierEnv, helper: Helper, proto: Proto, label: string): void {

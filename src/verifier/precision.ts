@@ -6,6 +6,7 @@
  * History   entries of HIST words per state: instruction, previous instruction, flags, linked registers (two words).
  * Source    kernel/bpf/verifier.c: __mark_chain_precision, backtrack_insn, propagate_precision.
  */
+import { BPF_FUNC_tail_call, BPF_FUNC_tail_call } from "../abi/bpf.ts";
 import { EFAULT } from "../abi/errno.ts";
 import { callFacts, isKfuncCall, isPseudoCall } from "./call_facts.ts";
 import type { VerifierEnv } from "./env.ts";
@@ -282,6 +283,8 @@ function backtrackJump(env: VerifierEnv, idx: number, subseqIdx: number, flags: 
     if (isKfuncCall(env, idx) && imm[idx] === 0) return false;
     bt.clearReg(0);
     if (bt.regMask & ARG_REGS) bug(env, `backtracking call unexpected regs ${bt.regMask.toString(16)}`);
+    // A tail call that left its function: what ran next was the caller.
+    if (src[idx] === 0 && imm[idx] === BPF_FUNC_tail_call && subseqIdx !== idx + 1) subprogEnter(env, bt);
     return undefined;
   }
   if (op === 0x90) {
