@@ -36,7 +36,7 @@ import {
   BPF_PROG_TYPE_SYSCALL,
   BPF_PROG_TYPE_TRACING,
 } from "../abi/bpf.ts";
-import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import { EAFNOSUPPORT, EEXIST, EINVAL, EOPNOTSUPP, EPROTOTYPE } from "../abi/errno.ts";
 import type { Helper, Runtime } from "./helper.ts";
 import "./net_service.ts";
 import { SKB } from "./packet_layout.ts";
@@ -246,6 +246,7 @@ export const sk_assign: Helper = {
     {
       progs: [BPF_PROG_TYPE_SK_LOOKUP],
       proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_SOCKET_OR_NULL, ARG_ANYTHING], ret: RET_INTEGER },
+      call: skLookupAssign,
     },
   ],
   abi: "ppq:i",
@@ -366,6 +367,33 @@ function skRelease(rt: Runtime, sk: number): number {
 
 function skAssign(rt: Runtime, ctx: number, sk: number, flagsLo: number, flagsHi: number): number {
   return flagsHi ? -EINVAL : rt.services.net.assignSocket(ctx >>> 0, sk >>> 0, flagsLo >>> 0);
+}
+
+/** struct bpf_sk_lookup and struct bpf_sock, as far as an assignment looks at them. */
+const LOOKUP = { sk: 0, family: 8, protocol: 12 };
+const SOCK = { family: 4, protocol: 12, state: 72 };
+const TCP_CLOSE = 7;
+const TCP_LISTEN = 10;
+const IPPROTO_TCP = 6;
+/** No number of errno.ts: only this helper returns it. */
+const ESOCKTNOSUPPORT = 94;
+const F_REPLACE = 1;
+const F_NO_REUSEPORT = 2;
+
+function skLookupAssign(rt: Runtime, ctx: number, sk: number, flagsLo: number, flagsHi: number): number {
+  if (flagsHi || flagsLo & ~(F_REPLACE | F_NO_REUSEPORT)) return -EINVAL;
+  const { memory } = rt;
+  const of = (at: number, off: number) => memory.readU32((at >>> 0) + off);
+  if (sk) {
+    const protocol = of(sk, SOCK.protocol);
+    if (of(sk, SOCK.state) !== (protocol === IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE)) return -ESOCKTNOSUPPORT;
+    if (protocol !== of(ctx, LOOKUP.protocol)) return -EPROTOTYPE;
+    // An AF_INET6 socket takes IPv4 connections too.
+    if (of(sk, SOCK.family) === 2 && of(ctx, LOOKUP.family) !== 2) return -EAFNOSUPPORT;
+  }
+  if (of(ctx, LOOKUP.sk) && !(flagsLo & F_REPLACE)) return -EEXIST;
+  memory.writeU64((ctx >>> 0) + LOOKUP.sk, BigInt(sk >>> 0));
+  return 0;
 }
 
 function skbSocketCookie(rt: Runtime, skb: number): number {

@@ -5,6 +5,7 @@
  */
 import * as abi from "../abi/bpf.ts";
 import { BpfError, E2BIG, EINVAL, ENOTSUPP, ENXIO } from "../abi/errno.ts";
+import type { JitProgram } from "../jit/jit.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import type { VAddr } from "../memory/memory.ts";
 import type { TestRunKind } from "../progs/prog_types.ts";
@@ -49,6 +50,11 @@ export function runRepeated(
   let retval = 0;
   const start = performance.now();
   kernel.running(() => {
+    // The JIT repeats inside WebAssembly.
+    if (!before && "runRepeat" in runnable) {
+      retval = (runnable as JitProgram).runRepeat(ctx, repeat);
+      return;
+    }
     for (let i = 0; i < repeat; i++) {
       before?.();
       retval = runnable.run(ctx);
@@ -101,8 +107,7 @@ function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRun
 function runSyscall(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
   const { kernel } = proc;
   const ctx = attr.ctxIn ?? NOTHING;
-  if (attr.dataIn || attr.repeat || attr.flags || attr.batchSize)
-    refuse(prog, "syscall programs take ctx_in alone");
+  if (attr.dataIn || attr.repeat || attr.flags || attr.batchSize) refuse(prog, "syscall programs take ctx_in alone");
   if (ctx.length < prog.verified.maxCtxOffset || ctx.length > U16_MAX) {
     refuse(prog, `ctx_in of ${ctx.length} bytes; wanted ${prog.verified.maxCtxOffset} to ${U16_MAX}`);
   }

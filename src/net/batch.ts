@@ -160,6 +160,11 @@ export class Batch {
     return Array.from({ length: COUNTS }, (_, i) => memory.readU32(this.#counts + 4 * i));
   }
 
+  /** The packet that runs now, or ran last: its index among those added since the last flush. */
+  get running(): number {
+    return this.#kernel.memory.readU32(this.#progress);
+  }
+
   /** Copies the packet in. @throws EINVAL shorter than an Ethernet header */
   add(packet: Uint8Array): void {
     const { memory } = this.#kernel;

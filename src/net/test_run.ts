@@ -5,7 +5,7 @@
  * has what there was: retval, dataOut (cut) and dataSizeOut (the size it needs).
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, E2BIG, EBADMSG, ENODEV, ENOMEM, ENOSPC } from "../abi/errno.ts";
+import { BpfError, E2BIG, EAFNOSUPPORT, EBADMSG, ENODEV, ENOMEM, ENOSPC, ERANGE } from "../abi/errno.ts";
 import { ETH_HLEN, HEADROOM, SK_BUFF_SIZE, SKB, TAILROOM, XDP_MD_SIZE } from "../helpers/packet_layout.ts";
 import type { TestRunAttr, TestRunResult } from "../kernel/bpf.ts";
 import type { Kernel, TestRunner } from "../kernel/kernel.ts";
@@ -29,11 +29,14 @@ const ETH_P_IPV6 = 0xdd86;
 const GSO_MAX_SEGS = 65535;
 const GSO_LEGACY_MAX_SIZE = 65536;
 
-export function testRunners(net: Net): { xdp: TestRunner; skb: TestRunner; flow_dissector: TestRunner } {
+type Kinds = "xdp" | "skb" | "flow_dissector" | "sk_lookup";
+
+export function testRunners(net: Net): Record<Kinds, TestRunner> {
   return {
     xdp: (proc, prog, attr) => runXdp(net, proc.kernel, prog, attr),
     skb: (proc, prog, attr) => runSkb(net, proc.kernel, prog, attr),
     flow_dissector: (proc, prog, attr) => runFlowDissector(proc.kernel, prog, attr),
+    sk_lookup: (proc, prog, attr) => runSkLookup(net, proc.kernel, prog, attr),
   };
 }
 
@@ -340,5 +343,47 @@ function runFlowDissector(kernel: Kernel, prog: Prog, attr: TestRunAttr): TestRu
   } finally {
     memory.free(keys);
     skb.free();
+  }
+}
+
+// --- sk_lookup
+
+/** struct bpf_sk_lookup. */
+const SK_LOOKUP_BYTES = 72;
+const LOOKUP_SK = 0;
+const LOOKUP_FAMILY = 8;
+const LOOKUP_LOCAL_PORT = 60;
+const LOOKUP_INGRESS_IFINDEX = 64;
+const SK_PASS = 1;
+
+/** ctx_in says which connection arrives; ctx_out has the cookie of the socket that the program chose, or 0. */
+function runSkLookup(net: Net, kernel: Kernel, prog: Prog, attr: TestRunAttr): TestRunResult {
+  if (attr.flags || attr.cpu || attr.batchSize || attr.dataIn?.length || attr.dataSizeOut) {
+    refuse(prog, "sk_lookup programs take ctx_in and repeat alone");
+  }
+  const ctx = ctxInit(prog, attr, SK_LOOKUP_BYTES);
+  if (!ctx) return refuse(prog, "sk_lookup programs need ctx_in");
+  if (ctx.subarray(LOOKUP_SK, LOOKUP_SK + 8).some((b) => b !== 0)) refuse(prog, "ctx_in names a socket");
+  if (ctx.subarray(LOOKUP_INGRESS_IFINDEX).some((b) => b !== 0))
+    refuse(prog, "ctx_in sets more than addresses and ports");
+  const port = u32At(ctx, LOOKUP_LOCAL_PORT);
+  if (port > 0xffff) throw new BpfError(ERANGE, `test run of '${prog.name}': local_port ${port}`, { port });
+  const family = u32At(ctx, LOOKUP_FAMILY) & 0xffff;
+  if (family !== 2 && family !== 10) {
+    throw new BpfError(EAFNOSUPPORT, `test run of '${prog.name}': family ${family}; wanted AF_INET or AF_INET6`, {
+      family,
+    });
+  }
+  const { memory } = kernel;
+  const addr = memory.alloc(SK_LOOKUP_BYTES);
+  try {
+    memory.writeBytes(addr, ctx);
+    const run = runRepeated(kernel, prog, addr, attr, () => memory.writeU64(addr + LOOKUP_SK, 0n));
+    // A socket counts only when the program lets the connection pass.
+    const chosen = run.retval === SK_PASS ? memory.readU32(addr + LOOKUP_SK) : 0;
+    new DataView(ctx.buffer).setBigUint64(LOOKUP_SK, chosen ? net.socketCookie(chosen) : 0n, true);
+    return finish(prog, attr, run, NOTHING, ctx);
+  } finally {
+    memory.free(addr);
   }
 }

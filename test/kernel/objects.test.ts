@@ -283,7 +283,7 @@ describe("random commands", () => {
           }
         }),
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });

@@ -1,6 +1,6 @@
 /** BPF_PROG_TEST_RUN of programs without packets, against Linux 6.18. */
 import * as abi from "../../src/abi/bpf.ts";
-import { progTests, type ProgCase } from "../support/progs.ts";
+import { type ProgCase, progTests } from "../support/progs.ts";
 
 const u64 = (...n: number[]) => n.map((v) => `${v.toString(16).padStart(2, "0")}${"00".repeat(7)}`).join("");
 const raw = abi.BPF_PROG_TYPE_RAW_TRACEPOINT;
@@ -44,9 +44,25 @@ const cases: ProgCase[] = [
       { ctxIn: "00".repeat(65536), plain: true },
     ],
   },
-  { name: "kprobes cannot be test-run", type: abi.BPF_PROG_TYPE_KPROBE, asm: "r0 = 0\nexit", runs: [{ ctxIn: u64(1), plain: true }] },
-  { name: "sock_ops cannot be test-run", type: abi.BPF_PROG_TYPE_SOCK_OPS, asm: "r0 = 1\nexit", runs: [{ dataIn: data }] },
-  { name: "cgroup_sock cannot be test-run", type: abi.BPF_PROG_TYPE_CGROUP_SOCK, asm: "r0 = 1\nexit", expectedAttachType: 2, runs: [{ dataIn: data }] },
+  {
+    name: "kprobes cannot be test-run",
+    type: abi.BPF_PROG_TYPE_KPROBE,
+    asm: "r0 = 0\nexit",
+    runs: [{ ctxIn: u64(1), plain: true }],
+  },
+  {
+    name: "sock_ops cannot be test-run",
+    type: abi.BPF_PROG_TYPE_SOCK_OPS,
+    asm: "r0 = 1\nexit",
+    runs: [{ dataIn: data }],
+  },
+  {
+    name: "cgroup_sock cannot be test-run",
+    type: abi.BPF_PROG_TYPE_CGROUP_SOCK,
+    asm: "r0 = 1\nexit",
+    expectedAttachType: 2,
+    runs: [{ dataIn: data }],
+  },
 ];
 
 progTests("test runs without packets", new URL("test_run.json", import.meta.url), cases);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { BpfError } from "../../src/abi/errno.ts";
 import { ByteWriter } from "../../src/bytes/writer.ts";
 import { CaptureReader, readCapture } from "../../src/net/capture/reader.ts";
-import { type CapturedPacket, type CaptureInterface, stampOf, timestampNs } from "../../src/net/capture/types.ts";
+import { type CapturedPacket, type CaptureInterface, stampNs, stampOf } from "../../src/net/capture/types.ts";
 import { captureWriter } from "../../src/net/capture/writer.ts";
 
 const US: CaptureInterface = { linkType: 1, snapLen: 0, unitsPerSecond: 1_000_000n, tsResol: 6 };
@@ -25,7 +25,7 @@ function write(file: string, packets: readonly CapturedPacket[]): Uint8Array {
 
 const facts = (p: CapturedPacket) => ({
   link: p.iface.linkType,
-  ns: timestampNs(p),
+  ns: stampNs(p),
   origLen: p.origLen,
   data: Array.from(p.data),
 });

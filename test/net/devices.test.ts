@@ -341,3 +341,23 @@ describe("sockets", () => {
     expect(run(1234)).toBe(99);
   });
 });
+
+describe("sk_lookup", () => {
+  both("test runs", (_kernel, proc) => {
+    const sk = { progType: abi.BPF_PROG_TYPE_SK_LOOKUP, expectedAttachType: abi.BPF_SK_LOOKUP };
+    const none = load(proc, "r2 = 0\nr3 = 0\ncall sk_assign\nif r0 == 0 goto ok\nr0 = 0\nexit\nok:\nr0 = 1\nexit", sk);
+    const port = load(proc, "r2 = *(u32 *)(r1 + 60)\nr0 = 0\nif r2 != 80 goto out\nr0 = 1\nout:\nexit", sk);
+    const ctx = (family: number, localPort = 80) => {
+      const ctxIn = new Uint8Array(72);
+      ctxIn.set(u32(family, 6), 8);
+      ctxIn.set(u32(localPort), 60);
+      return { ctxIn };
+    };
+    expect(proc.progTestRun(none, ctx(2)).retval).toBe(1);
+    expect([80, 81].map((p) => proc.progTestRun(port, ctx(10, p)).retval)).toEqual([1, 0]);
+    expect(() => proc.progTestRun(none, ctx(1))).toThrow("EAFNOSUPPORT");
+    expect(() => proc.progTestRun(none, ctx(2, 70000))).toThrow("ERANGE");
+    expect(() => proc.progTestRun(none)).toThrow("EINVAL");
+    expect(() => proc.progTestRun(none, { dataIn: frame(), ...ctx(2) })).toThrow("EINVAL");
+  });
+});

@@ -42,9 +42,9 @@ export function stampOf({ iface, tsHigh, tsLow, origLen, data }: CapturedPacket)
 }
 
 /** Nanoseconds since 1970. */
-export function timestampNs(packet: CapturedPacket): bigint {
-  const units = (BigInt(packet.tsHigh) << 32n) | BigInt(packet.tsLow);
-  return (units * 1_000_000_000n) / packet.iface.unitsPerSecond;
+export function stampNs({ iface, tsHigh, tsLow }: Pick<PacketStamp, "iface" | "tsHigh" | "tsLow">): bigint {
+  const units = (BigInt(tsHigh) << 32n) | BigInt(tsLow);
+  return (units * 1_000_000_000n) / iface.unitsPerSecond;
 }
 
 /** Bytes a reader may take for one record before it calls the file corrupt. */
