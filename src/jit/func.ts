@@ -54,9 +54,6 @@ export interface ModuleContext {
 
 const NOT_FRAME = 0x7fffffff;
 
-/** Locals that code needs for a moment. */
-export type TempName = "t64" | "u64" | "t32" | "u32";
-
 export class FuncGen {
   readonly code = new Code(PROG_PARAMS.length);
   readonly module: ModuleContext;
@@ -129,11 +126,11 @@ export class FuncGen {
     this.insnOffsets.push(this.code.length, insn);
   }
 
-  /** A local of this name and type, made when first asked for. */
-  temp(name: TempName | string, type: ValType = name.endsWith("32") ? "i32" : "i64"): number {
+  /** A local for what code needs for a moment, made when first asked for: an i32 when its name ends in 32, else an i64. */
+  temp(name: string): number {
     let local = this.#temps.get(name);
     if (local === undefined) {
-      local = this.code.local(type);
+      local = this.code.local(name.endsWith("32") ? "i32" : "i64");
       this.#temps.set(name, local);
     }
     return local;

@@ -368,6 +368,21 @@ describe("faults name the instruction", () => {
     expect(fault(bed(), "call f\nexit\nf:\nr1 = -16 ll\nr0 = *(u64 *)(r1 + 0)\nexit").insnIdx).toBe(4);
   });
 
+  test("in a call through the table, as batches make it", () => {
+    const b = bed();
+    const prog = load(b, "r0 = 0\nr1 = -16 ll\nr0 = *(u64 *)(r1 + 0)\nexit");
+    const entry = b.memory.table.get(prog.entry) as (fp: number, ...args: bigint[]) => bigint;
+    let error: unknown;
+    try {
+      entry(0x20000, 0n, 0n, 0n, 0n, 0n);
+    } catch (e) {
+      error = prog.faultOf(e);
+    }
+    expect(error).toBeInstanceOf(RunFault);
+    expect((error as RunFault).insnIdx).toBe(3);
+    expect(prog.faultOf("something else")).toBe("something else");
+  });
+
   test("in a helper of core.wasm: the call", () => {
     const b = bed();
     const helper = { id: 1, name: "map_lookup_elem", proto, abi: "pp:p", core: "map_lookup_elem" };
