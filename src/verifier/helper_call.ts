@@ -38,7 +38,7 @@ import {
   type Proto,
   PTR_MAYBE_NULL,
 } from "../helpers/types.ts";
-import { pushStack, pushStack } from "./branch.ts";
+import { pushStack } from "./branch.ts";
 import type { BtfField } from "./btf_record.ts";
 import { checkRegConstStr } from "./const_str.ts";
 import { dynptrSpi, processDynptrArg } from "./dynptr.ts";

@@ -6,7 +6,7 @@
  * History   entries of HIST words per state: instruction, previous instruction, flags, linked registers (two words).
  * Source    kernel/bpf/verifier.c: __mark_chain_precision, backtrack_insn, propagate_precision.
  */
-import { BPF_FUNC_tail_call, BPF_FUNC_tail_call } from "../abi/bpf.ts";
+import { BPF_FUNC_tail_call } from "../abi/bpf.ts";
 import { EFAULT } from "../abi/errno.ts";
 import { callFacts, isKfuncCall, isPseudoCall } from "./call_facts.ts";
 import type { VerifierEnv } from "./env.ts";
