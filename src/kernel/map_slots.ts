@@ -6,12 +6,13 @@
  */
 import * as abi from "../abi/bpf.ts";
 import { EINVAL, ENOTSUPP } from "../abi/errno.ts";
+import type { BpfMap } from "../maps/bpf_map.ts";
 import { mapMetaEqual } from "../maps/create.ts";
 import type { SlotHooks } from "../maps/map_type.ts";
 import type { VAddr } from "../memory/memory.ts";
 import type { Fd } from "./bpf.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Prog } from "./prog.ts";
+import type { ProgFacts } from "./prog.ts";
 
 interface Slot {
   readonly lo: number;
@@ -49,11 +50,7 @@ function progArray(kernel: Kernel): SlotHooks {
   return {
     set(map, _key, value): Slot {
       const prog = kernel.caller.progAt(u32(value) as Fd);
-      const owner = kernel.progArrayOwners.get(map);
-      if (owner && !sameKind(owner, prog)) {
-        throw map.error(EINVAL, `program '${prog.name}' does not fit the programs of this array`, { type: prog.type });
-      }
-      if (!owner) kernel.progArrayOwners.set(map, { type: prog.type, facts: prog.facts });
+      claimProgArray(kernel, map, prog.facts);
       prog.get();
       return { lo: prog.runnable("jit").entry, hi: prog.id };
     },
@@ -64,17 +61,27 @@ function progArray(kernel: Kernel): SlotHooks {
   };
 }
 
-/** What Linux's bpf_prog_map_compatible() compares: type, and the expected attach type where context depends on it. */
-export interface ProgArrayOwner {
-  readonly type: number;
-  readonly facts: { readonly expectedAttachType: number; readonly flags: number };
-}
+/** Facts in which all programs of one prog array agree: those that are in it and those that call into it. */
+export type ProgArrayOwner = Pick<ProgFacts, "type" | "expectedAttachType" | "flags" | "attachBtfId">;
 
-function sameKind(owner: ProgArrayOwner, prog: Prog): boolean {
-  return (
-    owner.type === prog.type &&
-    (owner.facts.flags & abi.BPF_F_XDP_HAS_FRAGS) === (prog.facts.flags & abi.BPF_F_XDP_HAS_FRAGS)
-  );
+/**
+ * The first program that uses a prog array, or is put into it, decides what all others must be like, for the map's life
+ * (bpf_prog_map_compatible()). @throws EINVAL
+ */
+export function claimProgArray(kernel: Kernel, map: BpfMap, facts: ProgFacts): void {
+  const owner = kernel.progArrayOwners.get(map);
+  if (!owner) {
+    kernel.progArrayOwners.set(map, facts);
+    return;
+  }
+  const frags = (f: ProgArrayOwner) => f.flags & abi.BPF_F_XDP_HAS_FRAGS;
+  const fits =
+    owner.type === facts.type &&
+    owner.expectedAttachType === facts.expectedAttachType &&
+    owner.attachBtfId === facts.attachBtfId &&
+    frags(owner) === frags(facts);
+  if (!fits)
+    throw map.error(EINVAL, `program '${facts.name}' does not fit the programs of this array`, { type: facts.type });
 }
 
 function mapOfMaps(kernel: Kernel): SlotHooks {

@@ -12,9 +12,10 @@ import { verify } from "../verifier/verify.ts";
 import type { Fd, ProgLoadAttr, ProgLoadResult } from "./bpf.ts";
 import { imageOf } from "./image.ts";
 import type { KMap } from "./map.ts";
+import { claimProgArray } from "./map_slots.ts";
 import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
-import { Prog } from "./prog.ts";
+import { Prog, type ProgFacts } from "./prog.ts";
 import { sha256 } from "./sha256.ts";
 
 const LOAD_FLAGS =
@@ -154,30 +155,26 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   };
   const verified = verify(input);
   const maps = verified.usedMaps as readonly KMap[];
+  const facts: ProgFacts = {
+    name,
+    type: attr.progType,
+    expectedAttachType,
+    license: attr.license,
+    gplCompatible: GPL_LICENSES.has(attr.license),
+    flags,
+    tag: progTag(attr.insns),
+    insnBytes: attr.insns.slice(),
+    btf,
+    attachBtfId,
+    attachBtf,
+    attachProg,
+    funcInfo,
+    lineInfo,
+    uid: proc.uid,
+  };
+  for (const map of maps) if (map.type === abi.BPF_MAP_TYPE_PROG_ARRAY) claimProgArray(kernel, map.map, facts);
   const image = imageOf(verified, btf?.btf, kernel.imageSources);
-  const prog = new Prog(
-    kernel,
-    {
-      name,
-      type: attr.progType,
-      expectedAttachType,
-      license: attr.license,
-      gplCompatible: GPL_LICENSES.has(attr.license),
-      flags,
-      tag: progTag(attr.insns),
-      insnBytes: attr.insns.slice(),
-      btf,
-      attachBtfId,
-      attachBtf,
-      attachProg,
-      funcInfo,
-      lineInfo,
-      uid: proc.uid,
-    },
-    verified,
-    image,
-    [...maps],
-  );
+  const prog = new Prog(kernel, facts, verified, image, [...maps]);
   kernel.events.emit({ what: "load", pid: proc.pid, progId: prog.id });
   const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
   return {

@@ -119,13 +119,34 @@ describe("tail calls", () => {
       ));
   }
 
-  it("programs of another type do not fit the array", () =>
-    withKernel((_kernel, proc) => {
-      const progs = proc.mapCreate({ mapType: abi.BPF_MAP_TYPE_PROG_ARRAY, keySize: 4, valueSize: 4, maxEntries: 2 });
-      proc.mapUpdateElem(progs, u32(0), u32(load(proc, "r0 = 1\nexit")));
-      const other = load(proc, "r0 = 1\nexit", { progType: abi.BPF_PROG_TYPE_SCHED_CLS });
-      expect(() => proc.mapUpdateElem(progs, u32(1), u32(other))).toThrow("EINVAL");
-    }));
+  // Outcomes are those of Linux 6.18.
+  const xdp = { progType: abi.BPF_PROG_TYPE_XDP };
+  const tc = { progType: abi.BPF_PROG_TYPE_SCHED_CLS };
+  const skb = (expectedAttachType: number) => ({ progType: abi.BPF_PROG_TYPE_CGROUP_SKB, expectedAttachType });
+  for (const [name, first, second, fits] of [
+    ["the same type", xdp, xdp, true],
+    ["another type", xdp, tc, false],
+    ["another expected attach type", skb(0), skb(1), false],
+    ["devmap and plain XDP", { ...xdp, expectedAttachType: 33 }, xdp, false],
+    ["with and without fragments", xdp, { ...xdp, progFlags: 32 }, false],
+  ] as const) {
+    it(`one array: ${name}`, () =>
+      withKernel((_kernel, proc) => {
+        const progs = proc.mapCreate({ mapType: abi.BPF_MAP_TYPE_PROG_ARRAY, keySize: 4, valueSize: 4, maxEntries: 2 });
+        const caller = "r2 = map[progs] ll\nr3 = 0\ncall tail_call\nr0 = 1\nexit";
+        proc.mapUpdateElem(progs, u32(0), u32(load(proc, "r0 = 1\nexit", first)));
+        proc.mapDeleteElem(progs, u32(0));
+        const put = () => proc.mapUpdateElem(progs, u32(1), u32(load(proc, "r0 = 1\nexit", second)));
+        const call = () => load(proc, caller, { ...second, maps: { progs } });
+        if (fits) {
+          put();
+          call();
+        } else {
+          expect(put).toThrow("EINVAL");
+          expect(call).toThrow("EINVAL");
+        }
+      }));
+  }
 });
 
 describe("output", () => {
