@@ -131,13 +131,13 @@ function loadWithLog(bpf: Bpf, attr: ProgLoadAttr): ProgLoadResult {
   }
 }
 
-/** The line of a verifier log that says why: the last one before the statistics. */
+/** The line of a verifier log that says why: the last one before the statistics that is no source line. */
 export function lastWords(log: string): string {
   const lines = log.split("\n").filter((l) => l !== "" && !STATISTICS.test(l));
   return lines.at(-1) ?? "";
 }
 
-const STATISTICS = /^(processed \d+ insns|verification time |stack depth |mark_precise: |insns processed )/;
+const STATISTICS = /^(; |processed \d+ insns|verification time |stack depth |mark_precise: |insns processed )/;
 
 /** All lines of the complaint that ends a log, as one: what was wrong, and what it was about. */
 function complaint(log: string): string {

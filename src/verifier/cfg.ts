@@ -4,6 +4,7 @@
  *
  * Source   kernel/bpf/verifier.c: check_cfg, compute_postorder, compute_scc.
  */
+import { BPF_FUNC_tail_call } from "../abi/bpf.ts";
 import { E2BIG, EINVAL } from "../abi/errno.ts";
 import { callFacts, isPseudoCall } from "./call_facts.ts";
 import { CALLS_CALLBACK, FORCE_CHECKPOINT, JMP_POINT, JUMP_TARGET, PRUNE_POINT, type VerifierEnv } from "./env.ts";
@@ -14,6 +15,8 @@ const LD_IMM64 = 0x18;
 const BPF_PSEUDO_FUNC = 4;
 const EXIT = 0x95;
 const CALL = 0x85;
+const LD_ABS = 0x20;
+const LD_IND = 0x40;
 const JA = 0x05;
 const GOTOL = 0x06;
 /** may_goto. */
@@ -168,14 +171,25 @@ function explore(env: VerifierEnv, walk: Walk, start: number): void {
   }
 }
 
+/** Instructions that end their function or go on: tail calls and legacy packet loads. */
+function mayLeave(env: VerifierEnv, i: number): boolean {
+  const { code, src, imm } = env.insns;
+  const mode = code[i] & 0xe0;
+  if ((code[i] & 7) === 0) return mode === LD_ABS || mode === LD_IND;
+  return code[i] === CALL && src[i] === 0 && imm[i] === BPF_FUNC_tail_call;
+}
+
 /** Fills env.succ (two per instruction, -1 = none) and env.preds (instructions before i: predStart[i] .. predStart[i+1]). */
 export function computeEdges(env: VerifierEnv): void {
   const n = env.insns.length;
   const succ = new Int32Array(2 * n).fill(-1);
   const count = new Int32Array(n + 1);
   const out = new Int32Array(2);
+  const exits = new Int32Array(env.subprogs.length).fill(-1);
+  for (let i = 0; i < n; i++) if (env.insns.code[i] === EXIT) exits[env.subprogOf[i]] = i;
   for (let i = 0; i < n; i++) {
-    const k = successors(env, i, out);
+    let k = successors(env, i, out);
+    if (mayLeave(env, i) && exits[env.subprogOf[i]] >= 0) out[k++] = exits[env.subprogOf[i]];
     for (let j = 0; j < k; j++) {
       // The slot behind a ld_imm64 is no instruction; it may seem to run off the end.
       if (out[j] >= n) continue;

@@ -86,6 +86,22 @@ export function checkCtxAccess(
   t: number,
   isLdsx: boolean,
 ): CtxAccess {
+  try {
+    return ctxAccess(env, insnIdx, off, size, t, isLdsx);
+  } catch (e) {
+    env.verboseLine(insnIdx, "; ");
+    throw e;
+  }
+}
+
+function ctxAccess(
+  env: VerifierEnv,
+  insnIdx: number,
+  off: number,
+  size: number,
+  t: number,
+  isLdsx: boolean,
+): CtxAccess {
   const { progType, key } = env.facts;
   const rule = progType.ctx;
   if (rule.kind === "btf") {
