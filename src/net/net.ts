@@ -43,6 +43,8 @@ export interface XdpOutcome {
   readonly action: number;
   /** The packet as the program left it, without metadata. */
   readonly packet: Uint8Array;
+  /** Metadata that the program put in front of it: tc programs see it as data_meta. */
+  readonly meta: Uint8Array;
   readonly redirect: Redirect;
 }
 
@@ -157,12 +159,12 @@ export class Net implements NetService {
   }
 
   /** Acts on what an XDP program decided about a packet of this device. */
-  xdpAction(device: NetDevice, { action, packet, redirect }: XdpOutcome): void {
+  xdpAction(device: NetDevice, { action, packet, meta, redirect }: XdpOutcome): void {
     const { stats } = device;
     switch (action) {
       case XDP_PASS:
         stats.xdpPass++;
-        this.#ingressNow(device, packet);
+        this.#ingressNow(device, packet, meta);
         break;
       case XDP_TX:
         stats.xdpTx++;
@@ -195,7 +197,14 @@ export class Net implements NetService {
     const restore = saveRedirect(memory);
     try {
       const action = this.kernel.running(() => prog.run(buff.addr));
-      return { action, packet: buff.packet(), redirect: readRedirect(memory) };
+      const bytes = buff.bytes();
+      const metaBytes = buff.metaBytes;
+      return {
+        action,
+        packet: bytes.subarray(metaBytes),
+        meta: bytes.subarray(0, metaBytes),
+        redirect: readRedirect(memory),
+      };
     } finally {
       restore();
       buff.free();
@@ -243,29 +252,30 @@ export class Net implements NetService {
     }
   }
 
-  #ingressNow(device: NetDevice, packet: Uint8Array): void {
-    const out = this.#runTcx(device, device.ingress, packet, true);
+  #ingressNow(device: NetDevice, packet: Uint8Array, meta?: Uint8Array): void {
+    const out = this.#runTcx(device, device.ingress, packet, meta);
     if (out) device.delivered.push(out);
   }
 
   #egressNow(device: NetDevice, packet: Uint8Array): void {
     if (!device.up) return;
-    const out = this.#runTcx(device, device.egress, packet, false);
+    const out = this.#runTcx(device, device.egress, packet);
     if (out) device.transmit(out);
   }
 
   /** The packet that goes on, or undefined when the chain dropped or redirected it. */
-  #runTcx(device: NetDevice, list: TcxList, packet: Uint8Array, ingress: boolean): Uint8Array | undefined {
+  #runTcx(device: NetDevice, list: TcxList, packet: Uint8Array, meta?: Uint8Array): Uint8Array | undefined {
     if (list.entries.length === 0 || packet.length < ETH_HLEN) return packet;
     const { memory } = this.kernel;
     const skb = new Skb(memory, packet, {
       ifindex: device.ifindex,
-      ingressIfindex: ingress ? device.ifindex : 0,
+      ingressIfindex: list === device.ingress ? device.ifindex : 0,
       mac: device.mac,
       untag: true,
       l2: true,
       headroom: HEADROOM,
       wireLen: true,
+      ...(meta ? { meta } : {}),
       mtu: device.mtu,
     });
     const restore = saveRedirect(memory);

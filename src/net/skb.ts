@@ -30,6 +30,8 @@ export interface SkbOptions {
   /** Give the packet a wire_len, as a qdisc does. */
   readonly wireLen?: boolean;
   readonly mtu?: number;
+  /** Metadata in front of the packet; fits the headroom. */
+  readonly meta?: Uint8Array;
 }
 
 export class Skb {
@@ -58,6 +60,11 @@ export class Skb {
     this.set("mtu", options.mtu ?? 0);
     memory.exports<SkbExports>().skb_eth_type(this.addr, macNumber(options.mac), options.untag ? 1 : 0);
     if (!options.l2) this.pull(ETH_HLEN);
+    if (options.meta?.length) {
+      const at = this.get("data") - options.meta.length;
+      memory.writeBytes(at, options.meta);
+      this.set("dataMeta", at);
+    }
     this.set("wireLen", options.wireLen ? this.get("len") : 0);
   }
 

@@ -82,11 +82,6 @@ export class XdpBuff {
     return out;
   }
 
-  /** The packet without metadata. */
-  packet(): Uint8Array<ArrayBuffer> {
-    return this.bytes().subarray(this.metaBytes);
-  }
-
   free(): void {
     this.memory.free(this.#frags);
     this.memory.free(this.#page);

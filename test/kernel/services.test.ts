@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { builtinBtf } from "../../src/btf/builtin/index.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
+import { openBatch } from "../../src/net/batch.ts";
 import type { NetKernel } from "../../src/net/create.ts";
 import { frame, u32, withKernel } from "../support/kernel.ts";
 
@@ -76,3 +77,23 @@ both("snprintf and strncmp", (obj, _kernel, run) => {
 both("numbers iterator", (_obj, _kernel, run) => expect(run("count")).toBe(45));
 
 both("dynptr of a packet", (_obj, _kernel, run) => expect(run("slice")).toBe(0x0800));
+
+both("bpf_loop and bpf_for_each_map_elem", (_obj, _kernel, run) => {
+  expect(run("loops")).toBe((7 << 8) | 21);
+  expect(run("walk")).toBe((4 << 8) | 6);
+});
+
+both("helpers call back also in a batch", (obj, kernel) => {
+  const [proc] = [...kernel.processes];
+  for (const [name, want] of [
+    ["loops", (7 << 8) | 21],
+    ["walk", (4 << 8) | 6],
+  ] as const) {
+    const verdicts: number[] = [];
+    const batch = openBatch(kernel, proc!.progAt(obj.progs[name]!.fd), { onResult: (r) => verdicts.push(r.verdict) });
+    batch.add(frame());
+    batch.add(frame());
+    batch.close();
+    expect(verdicts).toEqual([want, want]);
+  }
+});

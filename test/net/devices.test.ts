@@ -231,6 +231,53 @@ describe("tcx", () => {
     expect(at(a.sent, 20)).toEqual([9]);
   });
 
+  both("metadata of an XDP program reaches tc", (kernel, proc) => {
+    const a = kernel.net.addDevice();
+    xdp(
+      proc,
+      a,
+      load(
+        proc,
+        `
+        r6 = r1
+        r2 = -4
+        call xdp_adjust_meta
+        r2 = *(u32 *)(r6 + 8)
+        r3 = *(u32 *)(r6 + 0)
+        r4 = r2
+        r4 += 4
+        r0 = 1
+        if r4 > r3 goto out
+        *(u32 *)(r2 + 0) = 0x1234
+        r0 = 2
+      out:
+        exit`,
+      ),
+    );
+    at0(
+      proc,
+      a,
+      load(
+        proc,
+        `
+        r2 = *(u32 *)(r1 + 140)
+        r3 = *(u32 *)(r1 + 76)
+        r4 = r2
+        r4 += 4
+        r0 = 2
+        if r4 > r3 goto out
+        r2 = *(u32 *)(r2 + 0)
+        if r2 != 0x1234 goto out
+        r0 = 0
+      out:
+        exit`,
+        tc,
+      ),
+    );
+    a.receive(frame());
+    expect(a.delivered).toEqual([frame()]);
+  });
+
   both("clone_redirect sends a copy and goes on", (kernel, proc) => {
     const [a, b] = [kernel.net.addDevice(), kernel.net.addDevice()];
     at0(proc, a, load(proc, `r2 = ${b.ifindex}\nr3 = 0\ncall clone_redirect\nr0 = 0\nexit`, tc));

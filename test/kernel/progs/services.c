@@ -153,3 +153,46 @@ int slice(struct __sk_buff *skb)
 		return -6;
 	return b[0] << 8 | b[1];
 }
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 5);
+	__type(key, __u32);
+	__type(value, __u64);
+} five SEC(".maps");
+
+static long each(void *map, __u32 *key, __u64 *value, __u64 *sum)
+{
+	*sum += *key;
+	return *key == 3;
+}
+
+SEC("tc")
+int walk(struct __sk_buff *skb)
+{
+	__u64 sum = 0;
+	long n = bpf_for_each_map_elem(&five, each, &sum, 0);
+
+	if (bpf_for_each_map_elem(&five, each, &sum, 1) != -22)
+		return -1;
+	return n << 8 | sum;
+}
+
+static long body(__u32 i, __u64 *sum)
+{
+	*sum += i;
+	return i == 6;
+}
+
+SEC("tc")
+int loops(struct __sk_buff *skb)
+{
+	__u64 sum = 0;
+	long n = bpf_loop(10, body, &sum, 0);
+
+	if (bpf_loop(10, body, &sum, 1) != -22)
+		return -1;
+	if (bpf_loop((1 << 23) + 1, body, &sum, 0) != -7)
+		return -2;
+	return n << 8 | sum;
+}
