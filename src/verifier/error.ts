@@ -2,6 +2,7 @@
  * Ways out of the verifier: the error that users get, and the one that ends a path inside.
  */
 import { BpfError, type Errno } from "../abi/errno.ts";
+import type { ComplexityReport, Explanation } from "./explain/explanation.ts";
 
 /** What a log of level 4 ends with, and how long it took. */
 export interface VerifierStats {
@@ -13,6 +14,8 @@ export interface VerifierStats {
   /** Bytes per function that was verified on its own, "64+32". */
   readonly stackDepth: string;
   readonly timeUs: number;
+  /** When it was asked for. */
+  readonly complexity?: ComplexityReport;
 }
 
 /** A program the verifier refused. */
@@ -23,6 +26,8 @@ export class VerifierError extends BpfError {
   /** "text @ file.c:LINE" of the instruction, when the program has line info. */
   readonly sourceLine: string | undefined;
   readonly stats: VerifierStats | undefined;
+  #explain: (() => Explanation | undefined) | undefined;
+  #explanation: Explanation | undefined;
 
   constructor(
     errno: Errno,
@@ -33,6 +38,8 @@ export class VerifierError extends BpfError {
       sourceLine?: string | undefined;
       stats?: VerifierStats | undefined;
       context?: Record<string, unknown>;
+      /** Makes `explanation`; called at most once. */
+      explain?: (() => Explanation | undefined) | undefined;
     },
     cause?: unknown,
   ) {
@@ -41,6 +48,19 @@ export class VerifierError extends BpfError {
     this.insnIdx = detail.insnIdx;
     this.sourceLine = detail.sourceLine;
     this.stats = detail.stats;
+    this.#explain = detail.explain;
+  }
+
+  /**
+   * Which rule was broken, by what value, how it came to be and what to do. The first use verifies the program again,
+   * watched, which takes a few times as long as the refusal did.
+   */
+  get explanation(): Explanation | undefined {
+    if (this.#explain) {
+      this.#explanation = this.#explain();
+      this.#explain = undefined;
+    }
+    return this.#explanation;
   }
 }
 

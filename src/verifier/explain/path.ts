@@ -1,0 +1,338 @@
+/**
+ * The way of a value to the instruction that was refused: from there back along the recorded path, following copies,
+ * spills, arguments and results to where the value came from, with the branches that narrowed it.
+ */
+import { callFacts, isKfuncCall, isPseudoCall } from "../call_facts.ts";
+import type { VerifierEnv } from "../env.ts";
+import { R_FRAMENO, R_OFF, R_TYPE, R_VALUE, SLOT_TYPES } from "../layout.ts";
+import { baseType, NOT_INIT, PTR_TO_STACK, SCALAR_VALUE, STACK_SPILL } from "../reg_type.ts";
+import type { PathStep } from "./explanation.ts";
+import { placeName, recordWords, refOf } from "./plain.ts";
+import { type Change, type PathRecorder, SLOT0, type Step } from "./recorder.ts";
+import { disasmOf, sourceOf } from "./source.ts";
+
+/** Stations kept at most; the newest are what matters. */
+const MAX_STEPS = 40;
+const MAX_BRANCHES = 6;
+
+interface Place {
+  readonly frameno: number;
+  readonly loc: number;
+}
+
+const keyOf = (p: Place) => p.frameno * 1000 + p.loc;
+const isCondJump = (code: number) => {
+  const op = code & 0xf0;
+  return ((code & 7) === 5 || (code & 7) === 6) && op !== 0x00 && op !== 0x80 && op !== 0x90;
+};
+
+/** What happened to a place in a step, and which places its value came from. */
+interface Event {
+  readonly kind: PathStep["kind"];
+  readonly what: string;
+  readonly from: readonly Place[];
+}
+
+export class Tracer {
+  private readonly env: VerifierEnv;
+  private readonly rec: PathRecorder;
+  private readonly innermost: number;
+
+  constructor(env: VerifierEnv, rec: PathRecorder) {
+    this.env = env;
+    this.rec = rec;
+    this.innermost = rec.shadow.length - 1;
+  }
+
+  /** The history of one register or slot, oldest first. */
+  trace(start: Place): PathStep[] {
+    const { steps } = this.rec;
+    const want = new Map<number, Place>([[keyOf(start), start]]);
+    const out: PathStep[] = [];
+    let idle = 0;
+    let unwritten = false;
+    for (let k = steps.length - 1; k >= 0 && want.size && out.length < MAX_STEPS * 4; k--) {
+      const step = steps[k];
+      let hit = false;
+      for (const change of step.changes) {
+        const place = want.get(keyOf(change));
+        if (!place) continue;
+        hit = true;
+        const event = this.event(step, k, change);
+        if (event.kind !== "change" && event.kind !== "branch") want.delete(keyOf(place));
+        for (const p of event.from) want.set(keyOf(p), p);
+        if (step.insnIdx < 0) unwritten ||= typeOf(change.bytes) === NOT_INIT && change.loc < SLOT0;
+        out.push(this.step(step, event.kind, event.what, change));
+      }
+      if (!hit && idle < 3 && this.comparesWanted(step, want)) {
+        idle++;
+        out.push(this.branch(step));
+      }
+    }
+    out.reverse();
+    const folded = fold(out).slice(-MAX_STEPS);
+    const never = start.loc >= SLOT0 && !out.some((s) => s.kind !== "branch");
+    // What decides whether a value is written are the branches.
+    return unwritten || never ? [...folded.filter((s) => s.kind !== "branch"), ...this.branches()] : folded;
+  }
+
+  /** The last conditional jumps, oldest first. */
+  branches(from = 0): PathStep[] {
+    const { steps } = this.rec;
+    const out: PathStep[] = [];
+    for (let k = steps.length - 1; k >= from && out.length < MAX_BRANCHES * 4; k--) {
+      if (steps[k].insnIdx >= 0 && isCondJump(this.env.insns.code[steps[k].insnIdx])) out.push(this.branch(steps[k]));
+    }
+    return fold(out.reverse()).slice(-MAX_BRANCHES);
+  }
+
+  /** Where a reference was acquired, what became of its last copy, and the branches taken since. */
+  reference(id: number): PathStep[] {
+    const { steps } = this.rec;
+    let born = steps.findIndex((s) => s.refs.includes(id));
+    if (born < 0) return [];
+    // A reference that was dropped and acquired again has another id; the newest run of holding it counts.
+    for (let k = steps.length - 1; k >= born; k--) if (!steps[k].refs.includes(id) && steps[k - 1]?.refs.includes(id)) born = k;
+    const acquired = steps[born];
+    const out: PathStep[] = [];
+    const r0 = acquired.changes.find((c) => refOf(c.bytes) === id);
+    const what = `${this.callee(acquired.insnIdx)} acquired the reference (id ${id})`;
+    out.push(this.step(acquired, "origin", what, r0));
+    const holders = new Set<number>();
+    let lost: { step: Step; at: number; change: Change } | undefined;
+    for (let k = born; k < steps.length; k++) {
+      for (const c of steps[k].changes) {
+        if (refOf(c.bytes) === id) holders.add(keyOf(c));
+        else if (holders.delete(keyOf(c)) && holders.size === 0) lost = { step: steps[k], at: k, change: c };
+      }
+      if (holders.size > 0) lost = undefined;
+    }
+    const later = this.branches(born + 1);
+    const gone: PathStep[] = [];
+    if (lost) {
+      const place = placeName(lost.change.loc, lost.change.frameno, this.innermost);
+      const how = this.event(lost.step, lost.at, lost.change).what;
+      gone.push(this.step(lost.step, "lost", `the last copy of the pointer, in ${place}, is gone: ${how}`, undefined));
+    }
+    return [...out, ...later, ...gone];
+  }
+
+  /** Value of a place before the refused instruction, or before step k. */
+  recordAt(place: Place, k = this.rec.steps.length): Uint8Array | undefined {
+    if (k === this.rec.steps.length) return this.rec.recordOf(place.frameno, place.loc);
+    const key = keyOf(place);
+    for (let j = k - 1; j >= 0; j--) {
+      const change = this.rec.steps[j].changes.findLast((c) => keyOf(c) === key);
+      if (change) return change.bytes;
+    }
+    return undefined;
+  }
+
+  private step(step: Step, kind: PathStep["kind"], what: string, change: Change | undefined): PathStep {
+    const { env } = this;
+    const state = change && recordWords(env, change.loc, change.bytes).state;
+    const place = change && placeName(change.loc, change.frameno, this.innermost);
+    const at = step.insnIdx < 0 ? step.next : step.insnIdx;
+    return {
+      insnIdx: at,
+      source: sourceOf(env.input, at),
+      disasm: step.insnIdx < 0 ? "entry" : disasmOf(env, at),
+      what,
+      ...(state !== undefined && { state }),
+      ...(place !== undefined && { place }),
+      kind,
+    };
+  }
+
+  private branch(step: Step): PathStep {
+    return this.step(step, "branch", this.side(step), undefined);
+  }
+
+  private side(step: Step): string {
+    const text = disasmOf(this.env, step.insnIdx);
+    const condition = /^if (.*) goto/.exec(text)?.[1] ?? text.replace(/ (goto )?pc.*/, "");
+    return step.next === step.insnIdx + 1 ? `'${condition}' is false on this path` : `'${condition}' is true on this path`;
+  }
+
+  /** A comparison that reads the value and taught the verifier nothing about it. */
+  private comparesWanted(step: Step, want: ReadonlyMap<number, Place>): boolean {
+    if (step.insnIdx < 0) return false;
+    const { code, dst, src } = this.env.insns;
+    const c = code[step.insnIdx];
+    if (!isCondJump(c)) return false;
+    const reads = [dst[step.insnIdx], ...(c & 8 ? [src[step.insnIdx]] : [])];
+    return reads.some((loc) => want.has(keyOf({ frameno: step.frameno, loc })));
+  }
+
+  private callee(i: number): string {
+    const { env } = this;
+    if (isPseudoCall(env, i)) {
+      const sub = env.subprogOf[i + env.insns.imm[i] + 1];
+      return `${env.subprogs[sub]?.name || `function ${sub}`}()`;
+    }
+    const facts = callFacts(env, i);
+    if (facts) return `${isKfuncCall(env, i) ? "" : "bpf_"}${facts.name}()`;
+    return disasmOf(env, i);
+  }
+
+  /** Why step k changed a place. */
+  private event(step: Step, k: number, change: Change): Event {
+    const { env } = this;
+    const i = step.insnIdx;
+    const { frameno, loc } = change;
+    if (i < 0) return this.entry(change);
+    const { code, dst, src, off, imm } = env.insns;
+    const c = code[i];
+    const here = (l: number): Place => ({ frameno: step.frameno, loc: l });
+    switch (c & 7) {
+      case 4:
+      case 7:
+        return this.alu(step, k, change);
+      case 0:
+        if ((c & 0xe0) === 0) {
+          const map = env.mapRefs.get(i);
+          const what = map ? `set to ${map.off === undefined ? "" : "the value of "}map '${map.map.name}'` : "set to a constant";
+          return { kind: "origin", what, from: [] };
+        }
+        return { kind: "origin", what: "read from the packet by a legacy load", from: [] };
+      case 1: {
+        const base = this.recordAt(here(src[i]), k);
+        if (base && baseType(typeOf(base)) === PTR_TO_STACK) {
+          const at = fixedOff(base) + off[i];
+          const slot = { frameno: i32At(base, R_FRAMENO), loc: SLOT0 + ((-at - 1) >> 3) };
+          return { kind: "origin", what: `read back from the stack at fp${at}`, from: [slot] };
+        }
+        const from = base ? recordWords(env, src[i], base).state : `r${src[i]}`;
+        return { kind: "origin", what: `loaded through r${src[i]} (${from}), offset ${off[i]}`, from: [] };
+      }
+      case 2:
+      case 3: {
+        if (loc < SLOT0) return { kind: "origin", what: "got the old value from an atomic operation", from: [] };
+        const spilled = change.bytes[SLOT_TYPES + 7] === STACK_SPILL;
+        if ((c & 7) === 2) return { kind: "origin", what: `the number ${imm[i]} was stored there`, from: [] };
+        if (spilled) return { kind: "origin", what: `r${src[i]} was saved there`, from: [here(src[i])] };
+        return { kind: "change", what: `bytes of r${src[i]} were stored there`, from: [] };
+      }
+      default:
+        break;
+    }
+    const op = c & 0xf0;
+    if (op === 0x90) {
+      if (loc === 0 && frameno === step.frameno - 1) {
+        const from = { frameno: step.frameno, loc: 0 };
+        return { kind: "origin", what: `returned by ${this.funcOf(i)}`, from: [from] };
+      }
+      return { kind: "change", what: `changed when ${this.funcOf(i)} returned`, from: [] };
+    }
+    if (op === 0x80) return this.call(step, change);
+    // A branch, of this or of a linked register.
+    return { kind: "branch", what: this.side(step), from: [] };
+  }
+
+  private entry(change: Change): Event {
+    const { env } = this;
+    if (typeOf(change.bytes) === NOT_INIT) {
+      const what = "has no value when the function begins, and no instruction on this path writes it";
+      return { kind: "origin", what, from: [] };
+    }
+    const sub = env.subprogs[env.curCheckedSubprog];
+    const of = env.curCheckedSubprog ? ` of ${sub?.name || "the function"}()` : "";
+    return { kind: "origin", what: change.loc === 10 ? "the frame pointer" : `argument ${change.loc}${of}`, from: [] };
+  }
+
+  private funcOf(i: number): string {
+    const n = this.env.subprogOf[i];
+    return `${this.env.subprogs[n]?.name || `function ${n}`}()`;
+  }
+
+  private call(step: Step, change: Change): Event {
+    const { env } = this;
+    const i = step.insnIdx;
+    const { frameno, loc } = change;
+    const callee = this.callee(i);
+    if (frameno > step.frameno && loc >= 1 && loc <= 5) {
+      if (isPseudoCall(env, i)) {
+        return { kind: "origin", what: `passed to ${callee} as argument ${loc}`, from: [{ frameno: frameno - 1, loc }] };
+      }
+      return { kind: "origin", what: `argument ${loc} of the function that ${callee} calls`, from: [] };
+    }
+    if (frameno > step.frameno) return { kind: "origin", what: `has no value when ${callee} begins`, from: [] };
+    if (loc === 0 && typeOf(change.bytes) !== NOT_INIT) return { kind: "origin", what: `returned by ${callee}`, from: [] };
+    if (loc <= 5) return { kind: "lost", what: `wiped by the call of ${callee}: r0 to r5 do not survive calls`, from: [] };
+    if (loc < SLOT0) {
+      const facts = callFacts(env, i);
+      const why = facts?.changesPktData
+        ? `${callee} may move the packet, so pointers into it no longer hold`
+        : `${callee} ended what it pointed to`;
+      const kind = typeOf(change.bytes) === SCALAR_VALUE || facts?.changesPktData ? "lost" : "change";
+      return { kind, what: why, from: [] };
+    }
+    return { kind: "change", what: `${callee} wrote it`, from: [] };
+  }
+
+  private alu(step: Step, k: number, change: Change): Event {
+    const { env } = this;
+    const i = step.insnIdx;
+    const { code, dst, src, imm, off } = env.insns;
+    const c = code[i];
+    const op = c & 0xf0;
+    if (change.loc !== dst[i]) return { kind: "change", what: "adjusted with a register that it equals", from: [] };
+    const operand: Place = { frameno: step.frameno, loc: src[i] };
+    if (op === 0xb0) {
+      if (!(c & 8)) return { kind: "origin", what: `set to ${imm[i]}`, from: [] };
+      const half = (c & 7) === 4 ? ", low 32 bits only" : off[i] ? `, sign-extended from ${off[i]} bits` : "";
+      return { kind: "origin", what: `copied from r${src[i]}${half}`, from: [operand] };
+    }
+    const sign = ALU_WORDS[op] ?? "changed by";
+    if (!(c & 8) || op === 0x80 || op === 0xd0) return { kind: "change", what: `${sign} ${imm[i]}`, from: [] };
+    const record = this.recordAt(operand, k);
+    const known = record && recordWords(env, src[i], record).state;
+    return { kind: "change", what: `${sign} r${src[i]}${known ? ` (${known})` : ""}`, from: [operand] };
+  }
+}
+
+const ALU_WORDS: Readonly<Record<number, string>> = {
+  0x00: "increased by",
+  0x10: "decreased by",
+  0x20: "multiplied by",
+  0x30: "divided by",
+  0x40: "or-ed with",
+  0x50: "masked with &",
+  0x60: "shifted left by",
+  0x70: "shifted right by",
+  0x80: "negated, with",
+  0x90: "reduced modulo",
+  0xa0: "xor-ed with",
+  0xc0: "shifted right (signed) by",
+  0xd0: "byte-swapped to",
+};
+
+export function typeOf(record: Uint8Array): number {
+  return i32At(record, R_TYPE);
+}
+
+export function i32At(record: Uint8Array, at: number): number {
+  return new DataView(record.buffer, record.byteOffset).getInt32(at, true);
+}
+
+/** Constant offset of a pointer. */
+export function fixedOff(record: Uint8Array): number {
+  return i32At(record, R_OFF) + i32At(record, R_VALUE);
+}
+
+/** Rounds of a loop become one: the last of each station stays, with their number. */
+function fold(steps: readonly PathStep[]): PathStep[] {
+  const times = new Map<string, number>();
+  const out: PathStep[] = [];
+  for (let i = steps.length - 1; i >= 0; i--) {
+    const s = steps[i];
+    const key = `${s.insnIdx} ${s.place} ${s.what.replace(/\(.*\)/, "")}`;
+    const n = times.get(key) ?? 0;
+    times.set(key, n + 1);
+    if (n === 0) out.push(s);
+  }
+  return out.reverse().map((s) => {
+    const n = times.get(`${s.insnIdx} ${s.place} ${s.what.replace(/\(.*\)/, "")}`) ?? 1;
+    return n > 1 ? { ...s, times: n } : s;
+  });
+}
