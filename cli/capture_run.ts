@@ -10,6 +10,7 @@ import { type CapturedPacket, LINKTYPE_ETHERNET, type PacketStamp, stampOf } fro
 import { captureWriter } from "../src/net/capture/writer.ts";
 import type { NetKernel } from "../src/net/create.ts";
 import { AtomicFile, fileSize, readChunks } from "../src/node/files.ts";
+import type { CaptureClock } from "./capture_clock.ts";
 import { formatBytes, type Io } from "./output.ts";
 import type { Verdicts } from "./verdicts.ts";
 
@@ -19,6 +20,8 @@ export interface CaptureRun {
   readonly engine: EngineName;
   readonly ifindex: number;
   readonly verdicts: Verdicts;
+  /** Follows the packets while they run. */
+  readonly clock: CaptureClock;
   /** After each chunk of packets: events of the program wait to be read. */
   readonly onChunk: () => void;
 }
@@ -45,7 +48,7 @@ export function runCapture(kernel: NetKernel, prog: Prog, run: CaptureRun, io: I
   using file = run.out === undefined ? undefined : new AtomicFile(run.out);
   const writer = run.out === undefined ? undefined : captureWriter(run.out);
   let pending = new ByteWriter(WRITE_BYTES + (1 << 16));
-  /** Packets whose verdict is not known yet, from the one with index `reported` on; only when a capture is written. */
+  /** Packets whose verdict is not known yet, from the one with index `reported` on. */
   let waiting: PacketStamp[] = [];
   const verdicts = new Map<number, number>();
   let [packets, bytes, written, reported] = [0, 0, 0, 0];
@@ -78,8 +81,9 @@ export function runCapture(kernel: NetKernel, prog: Prog, run: CaptureRun, io: I
     bytes += p.data.length;
     batch.add(p.data);
     // After add(), which may have run and reported the packets before this one.
-    if (writer) waiting.push(stampOf(p));
+    waiting.push(stampOf(p));
   });
+  run.clock.packet = () => waiting[batch.running];
   try {
     readChunks(run.pcap, (chunk) => {
       reader.push(chunk);
@@ -89,6 +93,7 @@ export function runCapture(kernel: NetKernel, prog: Prog, run: CaptureRun, io: I
     reader.end();
     batch.flush();
   } finally {
+    run.clock.packet = undefined;
     progress?.stop();
   }
   writer?.end(pending);

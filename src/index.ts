@@ -32,8 +32,8 @@ export {
   type CapturedPacket,
   type CaptureInterface,
   type PacketStamp,
+  stampNs,
   stampOf,
-  timestampNs,
 } from "./net/capture/types.ts";
 export { type CaptureWriter, captureWriter, pcapngWriter } from "./net/capture/writer.ts";
 export { createKernel, type NetKernel } from "./net/create.ts";

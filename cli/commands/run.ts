@@ -14,6 +14,7 @@ import { createKernel, type NetKernel } from "../../src/net/create.ts";
 import { readFile } from "../../src/node/files.ts";
 import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
+import { CaptureClock } from "../capture_clock.ts";
 import { type CaptureResult, runCapture } from "../capture_run.ts";
 import { EventDrain } from "../event_drain.ts";
 import { dumpMap, jsonValue, printMap } from "../map_view.ts";
@@ -92,7 +93,8 @@ class Run {
     const { json, engine } = this.#options;
     const kernelBtf = loadKernelBtf(this.#options.btf).btf;
     const printk = (line: string) => void (json ? this.#printed.push(line) : this.#io.out(`bpf_printk: ${line}\n`));
-    const kernel = createKernel({ kernelBtf, engine, printk });
+    const clock = new CaptureClock();
+    const kernel = createKernel({ kernelBtf, engine, printk, clock: () => clock.now(), realClock: () => clock.real() });
     const devices = (this.#options.device ?? ["eth0"]).map((name) => kernel.net.addDevice({ name }));
     using proc = kernel.spawn();
     const assignments = (this.#options.set ?? []).map((text) => usage(() => parseSetExpression(text)));
@@ -105,7 +107,7 @@ class Run {
     const verdicts = VERDICTS.get(this.#prog.type);
     if (this.#options.pcap !== undefined) {
       if (!verdicts) throw new UsageError(`${this.#where()} is of type ${this.#typeName()}, which sees no packets`);
-      const result = this.#capture(kernel, proc.progAt(this.#prog.fd), verdicts, devices[0].ifindex, drain);
+      const result = this.#capture(kernel, proc.progAt(this.#prog.fd), verdicts, devices[0].ifindex, clock, drain);
       this.#reportCapture(result, verdicts, drain);
     } else {
       this.#once(verdicts, drain);
@@ -116,11 +118,16 @@ class Run {
     return 0;
   }
 
-  #capture(...[kernel, prog, verdicts, ifindex, drain]: CaptureArgs): CaptureResult {
+  #capture(...[kernel, prog, verdicts, ifindex, clock, drain]: CaptureArgs): CaptureResult {
     const { pcap, out, engine } = this.#options;
     const onChunk = () => drain.drain();
     try {
-      return runCapture(kernel, prog, { pcap: pcap as string, out, engine, ifindex, verdicts, onChunk }, this.#io);
+      return runCapture(
+        kernel,
+        prog,
+        { pcap: pcap as string, out, engine, ifindex, verdicts, clock, onChunk },
+        this.#io,
+      );
     } catch (e) {
       throw this.#fault(e);
     }
@@ -251,6 +258,7 @@ type CaptureArgs = [
   prog: Parameters<typeof runCapture>[1],
   verdicts: Verdicts,
   ifindex: number,
+  clock: CaptureClock,
   drain: EventDrain,
 ];
 
