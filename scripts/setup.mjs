@@ -1,6 +1,6 @@
 // What a fresh clone lacks: node_modules and dist/. Both are made when missing or older than their sources.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,7 +24,10 @@ function checkNode() {
 /** npm ci, when node_modules is missing or older than the lock file. */
 export function install() {
   checkNode();
-  const marker = join(root, "node_modules", ".package-lock.json");
+  const modules = join(root, "node_modules");
+  // A link to another checkout's modules: npm ci would empty that one.
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const marker = join(modules, ".package-lock.json");
   if (existsSync(marker) && statSync(marker).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
   console.error("installing dependencies ...");
   const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
