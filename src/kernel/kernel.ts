@@ -6,6 +6,7 @@
  */
 import { BPF_LSM_MAC, BPF_MODIFY_RETURN, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_TRACE_RAW_TP } from "../abi/bpf.ts";
 import { type Btf, parseBtf } from "../btf/btf.ts";
+import { builtinBtf } from "../btf/builtin/index.ts";
 import type { RuntimeServices } from "../helpers/helper.ts";
 import { HELPERS } from "../helpers/table.ts";
 import type { EngineName, ExecImage, Runnable } from "../interp/image.ts";
@@ -47,8 +48,8 @@ export interface KernelOptions {
   readonly random?: () => number;
   /** Lines of bpf_printk; default: dropped. */
   readonly printk?: (line: string) => void;
-  /** BTF of the kernel that programs are verified against. */
-  readonly kernelBtf?: Uint8Array | Btf;
+  /** BTF of the kernel that programs are verified against; default: the built-in one. */
+  readonly kernelBtf?: Uint8Array | Btf | undefined;
   /** Kernel profile; default Linux 6.18 with kernelBtf. */
   readonly platform?: Platform;
   /** Engine of programs that nobody asks for by name; default jit. */
@@ -110,7 +111,7 @@ export class Kernel {
     const { kernelBtf } = options;
     this.#kernelBtfBytes = kernelBtf instanceof Uint8Array ? kernelBtf : undefined;
     const btf = kernelBtf instanceof Uint8Array ? parseBtf(kernelBtf) : kernelBtf;
-    this.platform = options.platform ?? linux618(btf);
+    this.platform = options.platform ?? (btf ? linux618(btf) : builtinPlatform());
     this.engine = options.engine ?? "jit";
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
@@ -261,6 +262,20 @@ export class Kernel {
     if (bytes !== 0) left.push(`${bytes} bytes of linear memory`);
     if (left.length) throw new Error(`kernel is not empty: ${left.join(", ")}`);
   }
+}
+
+/** The built-in BTF is the same for every kernel, and takes a while to make. */
+let builtin: Btf | undefined;
+
+/** Linux 6.18 with the built-in BTF, which is made when something first asks for kernel types. */
+function builtinPlatform(): Platform {
+  return {
+    ...linux618(),
+    get btf() {
+      builtin ??= builtinBtf();
+      return builtin;
+    },
+  };
 }
 
 function split(ns: bigint): { lo: number; hi: number } {
