@@ -71,6 +71,7 @@ export function fromTnum64(r: u32): void {
   raiseU64(r, v);
   const top = v | m;
   lowerU64(r, top);
+  if (m == 0) return;
   // Does the unsigned range hold just one member of the tnum?
   const lo = umin(r);
   const hi = umax(r);
@@ -207,8 +208,19 @@ function tnumFromBounds(r: u32): void {
   setTnum(r, (v & ~0xffffffff) | tv, (m & ~0xffffffff) | tm);
 }
 
+/** A constant that every range agrees on: nothing can be deduced. */
+function settled(r: u32): bool {
+  const v = value(r);
+  return (
+    mask(r) == 0 &&
+    umin(r) == v && umax(r) == v && smin(r) == <i64>v && smax(r) == <i64>v &&
+    u32min(r) == <u32>v && u32max(r) == <u32>v && s32min(r) == <i32>v && s32max(r) == <i32>v
+  );
+}
+
 /** reg_bounds_sync(). */
 export function bounds_sync(r: u32): void {
+  if (settled(r)) return;
   fromTnum(r);
   deduce(r);
   deduce(r);

@@ -44,7 +44,7 @@ function copyHeader(dst: VState, src: VState): void {
 
 /** A stored copy. */
 export function cloneState(env: VerifierEnv, src: VState): VState {
-  const dst = new VState();
+  const dst = env.statePool.pop() ?? new VState();
   copyHeader(dst, src);
   for (let f = 0; f <= src.curframe; f++) dst.frames.push(env.R.cloneFrame(src.frames[f]));
   return dst;
@@ -69,7 +69,12 @@ function resume(env: VerifierEnv, state: VState): void {
   const { cur } = env;
   copyHeader(cur, state);
   for (let f = 0; f <= state.curframe; f++) env.R.copyFrame(liveFrame(env, f), state.frames[f]);
-  freeState(env, state);
+  for (const frame of state.frames) env.R.freeFrame(frame);
+  // Nobody knows the object any more; the next clone takes it.
+  state.frames.length = 0;
+  state.hist = NO_HIST;
+  state.parent = undefined;
+  env.statePool.push(state);
 }
 
 /** init_func_state(): a frame in which nothing happened yet. */

@@ -209,6 +209,8 @@ export class VerifierEnv {
   /** Evicted states without open paths, while back-edges may still walk through them. */
   private readonly retired: VState[] = [];
   readonly sccVisits = new Map<string, SccVisit>();
+  /** Objects of states that were resumed, for the next clones. */
+  readonly statePool: VState[] = [];
   /** Paths to explore, newest last. */
   readonly pending: PendingPath[] = [];
   /** Index of the jump history entry of the current instruction; -1 = none yet. */

@@ -384,7 +384,7 @@ function walkBack(env: VerifierEnv, start: VState, changed?: Changed): void {
         }
       }
       if (bt.empty) {
-        bt.reset();
+        bt.frame = 0;
         return;
       }
       subseqIdx = i;
@@ -403,7 +403,7 @@ function walkBack(env: VerifierEnv, start: VState, changed?: Changed): void {
     st = st.parent;
     for (let f = bt.frame; f >= 0; f--) markParent(env, st, f, trace, changed);
     if (bt.empty) {
-      bt.reset();
+      bt.frame = 0;
       return;
     }
     subseqIdx = firstIdx;
