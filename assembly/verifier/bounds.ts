@@ -71,10 +71,13 @@ export function fromTnum64(r: u32): void {
   raiseU64(r, v);
   const top = v | m;
   lowerU64(r, top);
-  if (m == 0) return;
   // Does the unsigned range hold just one member of the tnum?
   const lo = umin(r);
   const hi = umax(r);
+  if (m == 0) {
+    if (lo != v || hi != v) setKnown(r, v);
+    return;
+  }
   const next = tnum_step(v, m, lo);
   if ((lo & ~m) == v) {
     if (next > hi) setKnown(r, lo);
