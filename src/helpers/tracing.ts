@@ -15,9 +15,9 @@ import {
   BPF_FUNC_ima_inode_hash,
   BPF_FUNC_override_return,
 } from "../abi/bpf.ts";
-import { EOPNOTSUPP } from "../abi/errno.ts";
-import type { Helper } from "./helper.ts";
-import { ret64 } from "./runtime.ts";
+import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import type { Helper, Runtime } from "./helper.ts";
+import { retBig } from "./runtime.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_SIZE,
@@ -32,6 +32,11 @@ import {
   MEM_WRITE,
   RET_INTEGER,
 } from "./types.ts";
+
+/** In front of the arguments: u64 whether a result lies behind them, u64 attach cookie, u64 number of arguments. */
+const ARGS_RESULT = 24;
+const ARGS_COOKIE = 16;
+const ARGS_COUNT = 8;
 
 export const override_return: Helper = {
   id: BPF_FUNC_override_return,
@@ -60,7 +65,7 @@ export const get_attach_cookie: Helper = {
   name: "get_attach_cookie",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:q",
-  call: (rt) => ret64(rt, 0, 0),
+  call: (rt, ctx) => retBig(rt, rt.memory.readU64((ctx >>> 0) - ARGS_COOKIE)),
 };
 
 export const get_func_arg: Helper = {
@@ -72,7 +77,7 @@ export const get_func_arg: Helper = {
     sizes: [undefined, undefined, 8],
   },
   abi: "ppp:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "the number of arguments is not kept with a run" },
+  call: funcArg,
 };
 
 export const get_func_ret: Helper = {
@@ -84,7 +89,7 @@ export const get_func_ret: Helper = {
     sizes: [undefined, 8],
   },
   abi: "pp:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "the number of arguments is not kept with a run" },
+  call: funcRet,
 };
 
 export const get_func_arg_cnt: Helper = {
@@ -92,7 +97,7 @@ export const get_func_arg_cnt: Helper = {
   name: "get_func_arg_cnt",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "the number of arguments is not kept with a run" },
+  call: argCount,
 };
 
 export const d_path: Helper = {
@@ -152,3 +157,21 @@ export const ima_file_hash: Helper = {
     reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
   },
 };
+
+function argCount(rt: Runtime, ctx: number): number {
+  return rt.memory.readU32((ctx >>> 0) - ARGS_COUNT);
+}
+
+function funcArg(rt: Runtime, ctx: number, n: number, value: number): number {
+  const { memory } = rt;
+  const known = n >>> 0 < argCount(rt, ctx);
+  memory.writeU64(value >>> 0, known ? memory.readU64((ctx >>> 0) + 8 * n) : 0n);
+  return known ? 0 : -EINVAL;
+}
+
+/** The result lies behind the arguments, where the function has returned. */
+function funcRet(rt: Runtime, ctx: number, value: number): number {
+  if (!rt.memory.readU32((ctx >>> 0) - ARGS_RESULT)) return -EOPNOTSUPP;
+  rt.memory.writeU64(value >>> 0, rt.memory.readU64((ctx >>> 0) + 8 * argCount(rt, ctx)));
+  return 0;
+}

@@ -4,7 +4,7 @@
  * Errors   ENOTSUPP for a type that cannot be test-run; else as net/bpf/test_run.c and kernel/bpf/syscall.c.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, E2BIG, EINVAL, ENOTSUPP, ENXIO } from "../abi/errno.ts";
+import { BpfError, E2BIG, EFAULT, EINVAL, ENOTSUPP, ENXIO } from "../abi/errno.ts";
 import type { JitProgram } from "../jit/jit.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import type { VAddr } from "../memory/memory.ts";
@@ -13,6 +13,7 @@ import type { TestRunAttr, TestRunResult } from "./bpf.ts";
 import type { Kernel, TestRunner } from "./kernel.ts";
 import type { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
+import { callTestFunctions } from "./test_functions.ts";
 
 /** Arguments of a traced function, in u64 each (MAX_BPF_FUNC_ARGS). */
 const MAX_ARGS_BYTES = 96;
@@ -79,6 +80,31 @@ export function withBytes<T>(kernel: Kernel, bytes: Uint8Array, room: number, bo
   }
 }
 
+/**
+ * Bytes in front of the arguments of a traced function: u64 whether the result lies behind them, u64 attach cookie, u64
+ * number of arguments.
+ */
+const ARGS_HEADER = 24;
+
+/**
+ * Puts u64 arguments (and, behind them, a result) into memory as the context of a tracing program.
+ * @param nArgs  how many of the words are arguments
+ */
+export function withArgs<T>(
+  kernel: Kernel,
+  words: Uint8Array,
+  nArgs: number,
+  body: (ctx: VAddr, setCookie: (cookie: bigint) => void) => T,
+): T {
+  return withBytes(kernel, new Uint8Array(ARGS_HEADER + MAX_ARGS_BYTES + 8), 0, (addr) => {
+    const { memory } = kernel;
+    memory.writeU64(addr, words.length >> 3 > nArgs ? 1n : 0n);
+    memory.writeU64(addr + 16, BigInt(nArgs));
+    memory.writeBytes(addr + ARGS_HEADER, words);
+    return body((addr + ARGS_HEADER) as VAddr, (cookie) => memory.writeU64(addr + 8, cookie));
+  });
+}
+
 /** Neither data, nor repeat: ctx_in is the u64 arguments of the tracepoint. */
 function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
   const { kernel } = proc;
@@ -96,7 +122,7 @@ function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRun
   const here = memory.readU32(memory.cpuCtx + CPU_CTX.cpu);
   memory.writeU32(memory.cpuCtx + CPU_CTX.cpu, onCpu ? cpu : here);
   try {
-    const { retval } = withBytes(kernel, ctx, MAX_ARGS_BYTES, (addr) => runRepeated(kernel, prog, addr, attr));
+    const { retval } = withArgs(kernel, ctx, ctx.length >> 3, (addr) => runRepeated(kernel, prog, addr, attr));
     return { retval, dataOut: NOTHING, ctxOut: NOTHING, durationNs: 0 };
   } finally {
     memory.writeU32(memory.cpuCtx + CPU_CTX.cpu, here);
@@ -117,22 +143,36 @@ function runSyscall(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult
   });
 }
 
+/** Programs that see the result behind the arguments. */
+const SEES_RESULT = new Set<number>([abi.BPF_TRACE_FEXIT, abi.BPF_MODIFY_RETURN]);
+
 /**
- * Linux calls its bpf_fentry_test functions here and runs what is attached to them. This kernel has no such functions:
- * the program is called with the u64 arguments in ctx_in (skep's own meaning of ctx_in for tracing programs).
+ * Without ctx_in, as on Linux: calls the kernel's test functions, and with them whatever is attached there. With ctx_in
+ * (skep's own): calls this program with those u64 words, the result last where the program sees one.
  */
 function runTracing(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
   const { kernel } = proc;
   const ctx = attr.ctxIn ?? NOTHING;
-  if (attr.flags || attr.cpu || attr.batchSize || attr.dataIn)
+  if (attr.flags || attr.cpu || attr.batchSize || attr.dataIn) {
     refuse(prog, "tracing programs take arguments in ctx_in alone");
-  if (ctx.length > MAX_ARGS_BYTES) {
-    throw new BpfError(
-      E2BIG,
-      `test run of '${prog.name}': ${ctx.length} bytes of arguments; wanted at most ${MAX_ARGS_BYTES}`,
-      {},
-    );
   }
-  const run = withBytes(kernel, ctx, MAX_ARGS_BYTES, (addr) => runRepeated(kernel, prog, addr, attr));
+  const { expectedAttachType } = prog.facts;
+  if (ctx.length === 0) {
+    const retval = callTestFunctions(kernel, expectedAttachType);
+    if (retval === undefined) {
+      throw new BpfError(
+        EFAULT,
+        `test run of '${prog.name}': no test function for attach type ${expectedAttachType}`,
+        {},
+      );
+    }
+    return { retval, dataOut: NOTHING, ctxOut: NOTHING, durationNs: 0 };
+  }
+  if (ctx.length > MAX_ARGS_BYTES + 8 || ctx.length % 8) {
+    const want = `wanted words of 8 bytes, at most ${MAX_ARGS_BYTES}`;
+    throw new BpfError(E2BIG, `test run of '${prog.name}': ${ctx.length} bytes of arguments; ${want}`, {});
+  }
+  const nArgs = (ctx.length >> 3) - (SEES_RESULT.has(expectedAttachType) ? 1 : 0);
+  const run = withArgs(kernel, ctx, nArgs, (addr) => runRepeated(kernel, prog, addr, attr));
   return { ...run, dataOut: NOTHING, ctxOut: NOTHING };
 }

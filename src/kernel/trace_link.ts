@@ -1,6 +1,5 @@
 /**
- * BPF_RAW_TRACEPOINT_OPEN, and BPF_LINK_CREATE of tracing types: programs wait at a named hook until something calls
- * Kernel-side code fires it (`TraceHooks.fire`).
+ * BPF_RAW_TRACEPOINT_OPEN, and BPF_LINK_CREATE of tracing types: programs wait at a named hook until something fires it.
  *
  * Errors   EINVAL a program that attaches elsewhere or lacks a target.
  */
@@ -11,19 +10,24 @@ import type { Kernel } from "./kernel.ts";
 import { type Attachment, Link, type LinkType } from "./link.ts";
 import type { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
-import { withBytes } from "./test_run.ts";
+import { withArgs } from "./test_run.ts";
+
+interface Attached {
+  prog: Prog;
+  readonly cookie: bigint;
+}
 
 /** Programs by hook name: "raw_tp/NAME", "fentry/FUNC", ... */
 export class TraceHooks {
   readonly #kernel: Kernel;
-  readonly #hooks = new Map<string, Set<{ prog: Prog }>>();
+  readonly #hooks = new Map<string, Set<Attached>>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
   }
 
-  add(hook: string, prog: Prog): Attachment {
-    const slot = { prog };
+  add(hook: string, prog: Prog, cookie = 0n): Attachment {
+    const slot: Attached = { prog, cookie };
     const set = this.#hooks.get(hook) ?? new Set();
     this.#hooks.set(hook, set.add(slot));
     return {
@@ -34,18 +38,41 @@ export class TraceHooks {
         set.delete(slot);
         if (set.size === 0) this.#hooks.delete(hook);
       },
-      info: () => ({ tpName: hook.slice(hook.indexOf("/") + 1) }),
+      info: () => ({ tpName: hook.slice(hook.indexOf("/") + 1), ...(cookie ? { cookie } : {}) }),
     };
   }
 
   /** Runs everything attached to the hook with u64 arguments; the results, in order of attachment. */
   fire(hook: string, args: readonly bigint[]): number[] {
-    const slots = this.#hooks.get(hook);
-    if (!slots) return [];
-    const bytes = new Uint8Array(BigUint64Array.from(args, (a) => BigInt.asUintN(64, a)).buffer);
-    return withBytes(this.#kernel, bytes, 96, (addr) =>
-      this.#kernel.running(() => [...slots].map((slot) => slot.prog.run(addr))),
-    );
+    return this.#run(hook, args, args.length);
+  }
+
+  /**
+   * A traced function is called: fentry programs, then fmod_ret programs (a result other than 0 replaces the function's),
+   * the function, fexit programs.
+   */
+  call(func: string, args: readonly bigint[], body: () => bigint): bigint {
+    this.#run(`fentry/${func}`, args, args.length);
+    let ret = 0n;
+    for (const slot of this.#hooks.get(`fmod_ret/${func}`) ?? []) {
+      ret = BigInt(this.#runOne(slot, [...args, ret], args.length) | 0);
+      if (ret) break;
+    }
+    if (!ret) ret = body();
+    this.#run(`fexit/${func}`, [...args, ret], args.length);
+    return ret;
+  }
+
+  #run(hook: string, words: readonly bigint[], nArgs: number): number[] {
+    return [...(this.#hooks.get(hook) ?? [])].map((slot) => this.#runOne(slot, words, nArgs));
+  }
+
+  #runOne(slot: Attached, words: readonly bigint[], nArgs: number): number {
+    const bytes = new Uint8Array(BigUint64Array.from(words, (w) => BigInt.asUintN(64, w)).buffer);
+    return withArgs(this.#kernel, bytes, nArgs, (ctx, setCookie) => {
+      setCookie(slot.cookie);
+      return this.#kernel.running(() => slot.prog.run(ctx));
+    });
   }
 }
 
@@ -59,7 +86,7 @@ const TRACE_KIND: Readonly<Record<number, string>> = {
 
 const rawTracepointLink = (name: string): LinkType => ({
   type: abi.BPF_LINK_TYPE_RAW_TRACEPOINT,
-  attach: (proc, prog) => proc.kernel.traceHooks.add(`raw_tp/${name}`, prog),
+  attach: (proc, prog, attr) => proc.kernel.traceHooks.add(`raw_tp/${name}`, prog, attr.cookie),
 });
 
 /** The target was named at load, by attach_btf_id. */
@@ -74,7 +101,7 @@ export const TRACING_LINK: LinkType = {
       });
     }
     const hook = `${kind}/${attachProg ? `prog${attachProg.id}/` : ""}${attachBtf.nameOf(attachBtfId)}`;
-    const at = proc.kernel.traceHooks.add(hook, prog);
+    const at = proc.kernel.traceHooks.add(hook, prog, attr.cookie);
     const info: Partial<LinkInfo> = { attachType: expectedAttachType, targetBtfId: attachBtfId };
     const { update: _, ...fixed } = at;
     return { ...fixed, info: () => info };
