@@ -33,12 +33,14 @@ const { values: options } = parseArgs({
   },
 });
 
+const UNOPENED = { sec: "", type: 0, verdict: "failure", stage: "loader", insns: 0, states: 0, us: 0 } as const;
+
 const oracle = readFileSync(join(root, "conformance", "data", "linux-6.18-selftests.jsonl"), "utf8")
   .split("\n")
   .filter((line) => line !== "")
   .map((line) => JSON.parse(line) as VerdictRow)
   // Files that libbpf could not open have a line of their own, without a program.
-  .filter((row) => row.prog !== undefined);
+  .map((row) => (row.prog === "" ? { ...row, ...UNOPENED } : row));
 
 const [onlyFile, onlyProg] = (options.only ?? "").split(":");
 const wanted = oracle.filter(

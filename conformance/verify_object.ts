@@ -6,7 +6,9 @@ import { readFile } from "../src/node/files.ts";
 import { runningKernelFacts } from "../src/node/kernel_facts.ts";
 import { openSpec } from "../src/object/open.ts";
 import type { ObjectSpec } from "../src/object/spec.ts";
+import { linux618 } from "../src/verifier/profile.ts";
 import type { VerdictRow } from "./compare.ts";
+import { RECORDED } from "./recorded.ts";
 import type { Job } from "./worker.ts";
 
 /** Some objects ask for the kernel's configuration and symbols. */
@@ -21,9 +23,10 @@ export function verifyObject(job: Job, kernelBtf: Btf): VerdictRow[] {
     return job.progs.map((p) => failed(job, p, e));
   }
   const options = { ...facts, kernelBtf };
+  const platform = linux618(kernelBtf, RECORDED);
   return job.progs.map((p) => {
     // A kernel for each program: nothing one leaves behind changes the next.
-    const kernel = new Kernel({ kernelBtf });
+    const kernel = new Kernel({ platform });
     try {
       const {
         log: _,

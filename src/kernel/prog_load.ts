@@ -48,6 +48,14 @@ const ATTACH_BTF_TYPES = new Set([
   abi.BPF_PROG_TYPE_STRUCT_OPS,
   abi.BPF_PROG_TYPE_EXT,
 ]);
+/** Attach types that put a trampoline into a function of the kernel. */
+const TRAMPOLINE_ATTACH = new Set([
+  abi.BPF_TRACE_FENTRY,
+  abi.BPF_TRACE_FEXIT,
+  abi.BPF_MODIFY_RETURN,
+  abi.BPF_LSM_MAC,
+  abi.BPF_LSM_CGROUP,
+]);
 const BTF_MAX_TYPE = 0xfffff;
 
 /** Expected attach types that a program type accepts; types that are absent accept any. */
@@ -116,7 +124,19 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   const attachBtfId = attr.attachBtfId ?? 0;
   checkAttach(attr, expectedAttachType, attachBtfId, attachProg, fail);
   const progType = kernel.platform.progTypes[attr.progType];
-  if (!progType) fail(EINVAL, `unknown program type ${attr.progType}`, { progType: attr.progType });
+  const { config } = kernel.platform;
+  if (!progType || config.missingProgTypes.includes(attr.progType)) {
+    fail(EINVAL, `program type ${attr.progType} is unknown to this kernel`, { progType: attr.progType });
+  }
+  if (config.trampolineErrno !== 0 && !attachProg && TRAMPOLINE_ATTACH.has(expectedAttachType) && attachBtfId !== 0) {
+    throw new BpfError(
+      config.trampolineErrno,
+      `program '${name}': this kernel lets no program attach to its functions`,
+      {
+        name,
+      },
+    );
+  }
   checkObjName(name, "program");
 
   const insns = decode(attr.insns);
@@ -151,6 +171,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     attachBtf,
     attachProg: attachProg && attachFacts(attachProg),
     logLevel: attr.logLevel ?? 0,
+    complexity: attr.complexity === true,
     nowUs,
   };
   const verified = verify(input);
@@ -172,7 +193,8 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     lineInfo,
     uid: proc.uid,
   };
-  for (const map of maps) if (map.type === abi.BPF_MAP_TYPE_PROG_ARRAY) claimProgArray(kernel, map.map, facts);
+  for (const map of maps)
+    if (map.type === abi.BPF_MAP_TYPE_PROG_ARRAY) claimProgArray(kernel, map.map, facts, verified);
   const image = imageOf(verified, btf?.btf, kernel.imageSources);
   const prog = new Prog(kernel, facts, verified, image, [...maps]);
   kernel.events.emit({ what: "load", pid: proc.pid, progId: prog.id });

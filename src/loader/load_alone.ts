@@ -8,6 +8,7 @@ import * as abi from "../abi/bpf.ts";
 import { BpfError } from "../abi/errno.ts";
 import { type Bpf, VerifierError, type VerifierStats } from "../kernel/bpf.ts";
 import type { ObjectSpec } from "../object/spec.ts";
+import type { Explanation } from "../verifier/explain/explanation.ts";
 import { BpfObject, type LoadOptions } from "./object.ts";
 import { lastWords } from "./prog_load.ts";
 
@@ -35,6 +36,8 @@ export interface Verdict {
   /** Byte code the verifier stopped at. */
   readonly insnIdx: number | undefined;
   readonly stats: VerifierStats | undefined;
+  /** Why the verifier refused; made when it is called for the first time. */
+  readonly explain: () => Explanation | undefined;
 }
 
 /** Local storage maps take no size. */
@@ -60,7 +63,7 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
   try {
     obj.load(bpf, { ...options, logLevel: options.logLevel ?? 4 });
     const { log = "", stats } = prog ?? {};
-    return { ...base, ...SUCCESS, ...countsOf(stats), log, insnIdx: undefined, stats };
+    return { ...base, ...SUCCESS, ...countsOf(stats), log, insnIdx: undefined, stats, explain: NOTHING };
   } catch (e) {
     if (!(e instanceof BpfError)) throw e;
     const failed = { ...base, verdict: "failure", errno: e.errno } as const;
@@ -68,15 +71,30 @@ export function loadAlone(spec: ObjectSpec, progName: string, bpf: Bpf, options:
     if (e instanceof VerifierError) {
       const { log, insnIdx, stats } = e;
       const msg = lastWords(log) || message;
-      return { ...failed, stage: "verifier", ...countsOf(stats), msg, message, log, insnIdx, stats };
+      return {
+        ...failed,
+        stage: "verifier",
+        ...countsOf(stats),
+        msg,
+        message,
+        log,
+        insnIdx,
+        stats,
+        explain: () => e.explanation,
+      };
     }
     const { log = "", stats } = prog ?? {};
-    const stage = prog?.wasVerified ? "verifier" : "loader";
-    return { ...failed, stage, ...countsOf(stats), msg: message, message, log, insnIdx: undefined, stats };
+    // What fails after verification (filling a prog array) comes with a log that has nothing to say.
+    const late = prog?.wasVerified
+      ? ({ stage: "verifier", msg: lastWords(log) } as const)
+      : ({ stage: "loader", msg: message } as const);
+    return { ...failed, ...late, ...countsOf(stats), message, log, insnIdx: undefined, stats, explain: NOTHING };
   } finally {
     obj.close();
   }
 }
+
+const NOTHING = (): undefined => undefined;
 
 const SUCCESS = { verdict: "success", stage: "ok", errno: 0, msg: "", message: "" } as const;
 

@@ -142,6 +142,9 @@ function resolveKsym(env: VerifierEnv, i: number): void {
     env.ksyms.set(i, { regType: PTR_TO_MEM | MEM_RDONLY, btf, btfId: id, memSize: 0 });
     return;
   }
+  if (!env.platform.config.kallsymsAll) {
+    env.reject(ENOENT, `ldimm64 failed to find the address for kernel symbol '${btf.nameOf(id)}'.`);
+  }
   const type = btf.ref(id);
   const resolved = btf.skipModifiers(type);
   if (isPercpu(btf, id)) {

@@ -2,6 +2,7 @@
  * What the verifier takes from outside: the program, its maps, and the platform (program types, helpers, kfuncs, map
  * types, kernel BTF, limits). The verifier knows no kernel; a test passes two map types and one helper.
  */
+import type { Errno } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import type { Insns } from "../isa/insns.ts";
 import type { BtfRecord } from "./btf_record.ts";
@@ -65,6 +66,18 @@ export interface Limits {
 
 export const LIMITS: Limits = { insns: 1_000_000, jmpSeq: 8192, states: 64, usedMaps: 64, usedBtfs: 64 };
 
+/** How a kernel was configured and is guarded, as far as that decides what loads. */
+export interface KernelConfig {
+  /** CONFIG_KALLSYMS_ALL: programs may take the addresses of its variables. */
+  readonly kallsymsAll: boolean;
+  /** BPF_PROG_TYPE_* that were left out of it. */
+  readonly missingProgTypes: readonly number[];
+  /** Errno with which it refuses programs that attach to its functions (fentry, fexit, fmod_ret, LSM); 0 = it takes them. */
+  readonly trampolineErrno: Errno | 0;
+}
+
+export const FULL_CONFIG: KernelConfig = { kallsymsAll: true, missingProgTypes: [], trampolineErrno: 0 };
+
 /** A kernel profile: everything that may differ between kernels. */
 export interface Platform extends PlatformTables {
   /** "linux-6.18". */
@@ -72,6 +85,7 @@ export interface Platform extends PlatformTables {
   /** vmlinux BTF. */
   readonly btf?: Btf | undefined;
   readonly limits: Limits;
+  readonly config: KernelConfig;
 }
 
 /** A program that another one attaches to: freplace, fentry of a BPF program. */

@@ -9,7 +9,7 @@ import { HELPERS } from "../helpers/table.ts";
 import { KFUNCS } from "../kfuncs/table.ts";
 import { BASE_HELPERS, TYPE_HELPERS } from "../progs/helper_sets.ts";
 import { PROG_TYPES } from "../progs/prog_types.ts";
-import { LIMITS, type Platform } from "./platform.ts";
+import { FULL_CONFIG, type KernelConfig, LIMITS, type Platform } from "./platform.ts";
 
 const FUNC_IDS = abi as unknown as Readonly<Record<string, number>>;
 
@@ -29,11 +29,12 @@ const baseHelpers = helperIds(BASE_HELPERS);
 const typeHelpers = new Map(Object.entries(TYPE_HELPERS).map(([key, names]) => [key, helperIds(names)]));
 
 /** @param btf BTF of the kernel, for kfuncs, BTF pointers and attach targets; without it such programs are refused */
-export function linux618(btf?: Btf): Platform {
+export function linux618(btf?: Btf, config: KernelConfig = FULL_CONFIG): Platform {
   return {
     name: "linux-6.18",
     btf,
     limits: LIMITS,
+    config,
     progTypes: PROG_TYPES,
     helpers: HELPERS,
     baseHelpers,
