@@ -10,8 +10,10 @@ import type { BpfMap } from "../maps/bpf_map.ts";
 import { mapMetaEqual } from "../maps/create.ts";
 import type { SlotHooks } from "../maps/map_type.ts";
 import type { VAddr } from "../memory/memory.ts";
+import type { VerifiedProg } from "../verifier/platform.ts";
 import type { Fd } from "./bpf.ts";
 import type { Kernel } from "./kernel.ts";
+import type { KMap } from "./map.ts";
 import type { ProgFacts } from "./prog.ts";
 
 interface Slot {
@@ -50,7 +52,7 @@ function progArray(kernel: Kernel): SlotHooks {
   return {
     set(map, _key, value): Slot {
       const prog = kernel.caller.progAt(u32(value) as Fd);
-      claimProgArray(kernel, map, prog.facts);
+      claimProgArray(kernel, map, prog.facts, prog.verified);
       prog.get();
       return { lo: prog.runnable("jit").entry, hi: prog.id };
     },
@@ -62,24 +64,39 @@ function progArray(kernel: Kernel): SlotHooks {
 }
 
 /** Facts in which all programs of one prog array agree: those that are in it and those that call into it. */
-export type ProgArrayOwner = Pick<ProgFacts, "type" | "expectedAttachType" | "flags" | "attachBtfId">;
+export interface ProgArrayOwner extends Pick<ProgFacts, "type" | "expectedAttachType" | "flags" | "attachBtfId"> {
+  /** Ids of the cgroup storage maps that helpers find, by type; 0 = none. */
+  readonly storage: readonly number[];
+}
+
+const STORAGE_TYPES = [abi.BPF_MAP_TYPE_CGROUP_STORAGE, abi.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE];
 
 /**
  * The first program that uses a prog array, or is put into it, decides what all others must be like, for the map's life
- * (bpf_prog_map_compatible()). @throws EINVAL
+ * (bpf_prog_map_compatible()). A callee finds the storage of its caller, so they must use the same; a program without
+ * storage may be called if it calls no further. @throws EINVAL
  */
-export function claimProgArray(kernel: Kernel, map: BpfMap, facts: ProgFacts): void {
+export function claimProgArray(
+  kernel: Kernel,
+  map: BpfMap,
+  facts: ProgFacts,
+  { usedMaps, hasTailCall }: Pick<VerifiedProg, "usedMaps" | "hasTailCall">,
+): void {
+  const maps = usedMaps as readonly KMap[];
+  const storage = STORAGE_TYPES.map((type) => maps.find((m) => m.type === type)?.id ?? 0);
   const owner = kernel.progArrayOwners.get(map);
   if (!owner) {
-    kernel.progArrayOwners.set(map, facts);
+    const { type, expectedAttachType, flags, attachBtfId } = facts;
+    kernel.progArrayOwners.set(map, { type, expectedAttachType, flags, attachBtfId, storage });
     return;
   }
-  const frags = (f: ProgArrayOwner) => f.flags & abi.BPF_F_XDP_HAS_FRAGS;
+  const frags = (f: Pick<ProgFacts, "flags">) => f.flags & abi.BPF_F_XDP_HAS_FRAGS;
   const fits =
     owner.type === facts.type &&
     owner.expectedAttachType === facts.expectedAttachType &&
     owner.attachBtfId === facts.attachBtfId &&
-    frags(owner) === frags(facts);
+    frags(owner) === frags(facts) &&
+    storage.every((id, i) => id === owner.storage[i] || (id === 0 && !hasTailCall));
   if (!fits)
     throw map.error(EINVAL, `program '${facts.name}' does not fit the programs of this array`, { type: facts.type });
 }
