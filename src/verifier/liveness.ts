@@ -110,6 +110,10 @@ interface FrameMasks {
 
 /** A function called through one chain of call sites. */
 interface Instance {
+  /** What called it; undefined for a function that is walked on its own. */
+  readonly parent: Instance | undefined;
+  /** By call site and subprogram, see childKey(). */
+  readonly children: Map<number, Instance>;
   readonly callsites: readonly number[];
   readonly curframe: number;
   readonly subprog: number;
@@ -123,6 +127,29 @@ interface Instance {
   readonly mustWriteSet: Uint8Array;
 }
 
+function childKey(callsite: number, subprog: number): number {
+  return callsite * 256 + subprog;
+}
+
+function create(env: VerifierEnv, parent: Instance | undefined, callsite: number, subprog: number): Instance {
+  const { start, end } = env.subprogs[subprog];
+  const curframe = parent ? parent.curframe + 1 : 0;
+  return {
+    parent,
+    children: new Map(),
+    callsites: parent ? [...parent.callsites, callsite] : [],
+    curframe,
+    subprog,
+    start,
+    count: end - start,
+    mustWriteDropped: false,
+    dirty: [],
+    isDirty: new Uint8Array(end - start),
+    frames: new Array(curframe + 1).fill(undefined),
+    mustWriteSet: new Uint8Array(end - start),
+  };
+}
+
 function markDirty(inst: Instance, rel: number): void {
   if (inst.isDirty[rel]) return;
   inst.isDirty[rel] = 1;
@@ -130,7 +157,8 @@ function markDirty(inst: Instance, rel: number): void {
 }
 
 export class StackLiveness {
-  private readonly instances = new Map<string, Instance>();
+  /** By subprogram: functions that are walked on their own. */
+  private readonly roots: Instance[] = [];
   private cur: Instance | undefined = undefined;
   private pinned: Instance | undefined = undefined;
   private readonly accLo = new Int32Array(MAX_CALL_FRAMES);
@@ -148,35 +176,22 @@ export class StackLiveness {
 
   private lookup(env: VerifierEnv, state: VState, frameno: number): Instance {
     const R = env.R;
-    let key = "";
-    const callsites: number[] = [];
+    const root = R.get(state.frames[0], F_SUBPROGNO);
+    let inst = this.roots[root];
+    if (!inst) {
+      inst = create(env, undefined, -1, root);
+      this.roots[root] = inst;
+    }
     for (let f = 1; f <= frameno; f++) {
       const callsite = R.get(state.frames[f], F_CALLSITE);
-      callsites.push(callsite);
-      key += `${callsite},`;
+      const subprog = R.get(state.frames[f], F_SUBPROGNO);
+      let child = inst.children.get(childKey(callsite, subprog));
+      if (!child) {
+        child = create(env, inst, callsite, subprog);
+        inst.children.set(childKey(callsite, subprog), child);
+      }
+      inst = child;
     }
-    const subprog = R.get(state.frames[frameno], F_SUBPROGNO);
-    key += `@${subprog}`;
-    let inst = this.instances.get(key);
-    if (!inst) inst = this.create(env, key, callsites, frameno, subprog);
-    return inst;
-  }
-
-  private create(env: VerifierEnv, key: string, callsites: number[], curframe: number, subprog: number): Instance {
-    const { start, end } = env.subprogs[subprog];
-    const inst: Instance = {
-      callsites,
-      curframe,
-      subprog,
-      start,
-      count: end - start,
-      mustWriteDropped: false,
-      dirty: [],
-      isDirty: new Uint8Array(end - start),
-      frames: new Array(curframe + 1).fill(undefined),
-      mustWriteSet: new Uint8Array(end - start),
-    };
-    this.instances.set(key, inst);
     return inst;
   }
 
@@ -307,7 +322,7 @@ export class StackLiveness {
       if (!changed) continue;
       for (let k = predStart[insnIdx]; k < predStart[insnIdx + 1]; k++) markDirty(inst, preds[k] - start);
     }
-    this.propagateOut(env, inst);
+    this.propagateOut(inst);
     inst.mustWriteDropped = false;
   }
 
@@ -348,9 +363,9 @@ export class StackLiveness {
   }
 
   /** For the caller the whole call is one instruction that reads and writes what the callee does. */
-  private propagateOut(env: VerifierEnv, inst: Instance): void {
-    if (inst.curframe === 0) return;
-    const outer = this.outerOf(env, inst);
+  private propagateOut(inst: Instance): void {
+    const outer = inst.parent;
+    if (!outer) return;
     const callsite = inst.callsites[inst.curframe - 1];
     this.resetWriteMarks(callsite);
     for (let frame = 0; frame < inst.curframe; frame++) {
@@ -360,13 +375,6 @@ export class StackLiveness {
       this.markReadIn(outer, frame, callsite, m.liveBefore[0], m.liveBefore[1]);
     }
     this.commitIn(outer);
-  }
-
-  private outerOf(env: VerifierEnv, inst: Instance): Instance {
-    const callsites = inst.callsites.slice(0, -1);
-    const subprog = env.subprogOf[inst.callsites[inst.curframe - 1]];
-    const key = `${callsites.map((c) => `${c},`).join("")}@${subprog}`;
-    return this.instances.get(key) ?? this.create(env, key, callsites, inst.curframe - 1, subprog);
   }
 
   /** Prepares slotMask() for a stored state. */

@@ -80,7 +80,7 @@ export function statesEqual(env: VerifierEnv, old: VState, cur: VState, exact: n
 function cleanLiveStates(env: VerifierEnv, list: readonly VState[], insnIdx: number): void {
   for (const st of list) {
     if (st.branches || st.cleaned || st.insnIdx !== insnIdx || !sameCallsites(env, st, env.cur)) continue;
-    if (incompleteReadMarks(env, st)) continue;
+    if (incompleteReadMarks(st)) continue;
     env.stackLive.queryInit(env, st);
     st.cleaned = true;
     for (let f = 0; f <= st.curframe; f++) {
@@ -196,7 +196,7 @@ export function isStateVisited(env: VerifierEnv, insnIdx: number): boolean {
         addNew = false;
       }
     } else {
-      loop = incompleteReadMarks(env, old);
+      loop = incompleteReadMarks(old);
       hit = statesEqual(env, old, cur, loop ? RANGE_WITHIN : NOT_EXACT);
     }
     if (hit) {

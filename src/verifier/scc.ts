@@ -14,6 +14,8 @@ import type { VState } from "./state.ts";
 
 /** One passage through a loop, from one call chain. */
 export interface SccVisit {
+  /** Call sites and number of the component. */
+  readonly key: string;
   entry: VState | undefined;
   /** Copies of states that closed the loop; equalState is what each was found equal to. */
   backedges: VState[];
@@ -42,34 +44,32 @@ function trace(env: VerifierEnv, what: string, key: string): void {
   if (env.log.level & BPF_LOG_LEVEL2) env.verbose(`SCC ${what} ${key}\n`);
 }
 
-/** A state was stored: does it enter a loop? */
+/** A state was stored: is it in a loop, and the first of it? */
 export function maybeEnterScc(env: VerifierEnv, st: VState): void {
   const key = callchainKey(env, st);
+  st.sccVisit = undefined;
   if (key === undefined) return;
   let visit = env.sccVisits.get(key);
   if (!visit) {
-    visit = { entry: undefined, backedges: [] };
+    visit = { key, entry: undefined, backedges: [] };
     env.sccVisits.set(key, visit);
   }
+  st.sccVisit = visit;
   if (visit.entry) return;
   visit.entry = st;
   trace(env, "enter", key);
 }
 
-/** May the state's loop still give it precision marks? */
-export function incompleteReadMarks(env: VerifierEnv, st: VState): boolean {
-  const key = callchainKey(env, st);
-  if (key === undefined) return false;
-  const visit = env.sccVisits.get(key);
-  return visit !== undefined && visit.backedges.length > 0;
+/** May the stored state's loop still give it precision marks? */
+export function incompleteReadMarks(st: VState): boolean {
+  return st.sccVisit !== undefined && st.sccVisit.backedges.length > 0;
 }
 
 /** Keeps `state` (a copy) as an edge back to state.equalState. */
 export function addSccBackedge(env: VerifierEnv, old: VState, state: VState): void {
-  const key = callchainKey(env, old);
-  const visit = key === undefined ? undefined : env.sccVisits.get(key);
+  const visit = old.sccVisit;
   if (!visit) throw new Error("back-edge outside of a loop");
-  trace(env, "backedge", key!);
+  trace(env, "backedge", visit.key);
   visit.backedges.unshift(state);
   env.numBackedges++;
   env.updatePeakStates();
@@ -77,11 +77,9 @@ export function addSccBackedge(env: VerifierEnv, old: VState, state: VState): vo
 
 /** Every path from st has ended; if st entered a loop, its back-edges are settled. */
 export function maybeExitScc(env: VerifierEnv, st: VState): void {
-  const key = callchainKey(env, st);
-  if (key === undefined) return;
-  const visit = env.sccVisits.get(key);
+  const visit = st.sccVisit;
   if (!visit || visit.entry !== st) return;
-  trace(env, "exit", key);
+  trace(env, "exit", visit.key);
   settle(env, visit);
   visit.entry = undefined;
 }

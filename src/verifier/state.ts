@@ -40,6 +40,7 @@ import {
   SLOT_SIZE,
   SLOT_TYPES,
 } from "./layout.ts";
+import type { SccVisit } from "./scc.ts";
 import type { VerifierWasm } from "./wasm.ts";
 
 /** Address of a register record. */
@@ -405,6 +406,8 @@ export class VState {
   missCnt = 0;
   /** Evicted from its list, kept for the states that descend from it. */
   inFreeList = false;
+  /** Stored states: the passage through a loop that they belong to. */
+  sccVisit: SccVisit | undefined = undefined;
 
   /** Address of the running frame. */
   get frame(): Frame {
