@@ -33,6 +33,7 @@ export function verifyObject(job: Job, kernelBtf: Btf): VerdictRow[] {
         insnIdx: __,
         stats: ___,
         message: ____,
+        explain: _____,
         ...row
       } = loadAlone(spec, p.prog, kernel.spawn(), options);
       return { ...row, sec: p.sec };

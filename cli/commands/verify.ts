@@ -9,6 +9,9 @@ import { runningKernelFacts } from "../../src/node/kernel_facts.ts";
 import { openSpec } from "../../src/object/open.ts";
 import type { ObjectSpec } from "../../src/object/spec.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
+import type { ComplexityReport, Explanation } from "../../src/verifier/explain/explanation.ts";
+import { complexityView } from "../complexity_view.ts";
+import { explanationView } from "../explain_view.ts";
 import { colors, formatCount, type Io, table, UsageError } from "../output.ts";
 import { type CliCommand, collect } from "./command.ts";
 
@@ -18,6 +21,8 @@ interface Options {
   readonly btf?: string;
   readonly prog?: string[];
   readonly log?: string;
+  readonly explain?: boolean;
+  readonly complexity?: boolean;
 }
 
 /** What stands in a line of `--format json`, in this order. */
@@ -35,29 +40,36 @@ export const verify: CliCommand = {
       .addOption(new Option("--format <format>", "json: one line for each program").choices(["table", "json"]))
       .option("--btf <file>", "BTF of the kernel (default: the running kernel's, else the built-in one)")
       .option("--prog <name>", "only this program (may be repeated)", collect)
+      .option("--explain", "say for each refusal which rule, which value, how it came to be, and what to do")
+      .option("--complexity", "show where the verifier spends its work, and why paths are not merged")
       .option("--log <level>", "print the verifier's log: 1 branches, 2 instructions, 4 statistics (sum of them)");
   },
   run([files], options, io) {
-    const { format, json, btf, prog: names, log } = options as Options;
+    const { format, json, btf, prog: names, log, explain, complexity } = options as Options;
     const asJson = json === true || format === "json";
     const logLevel = log === undefined ? 4 : level(log);
     const kernelBtf = loadKernelBtf(btf).btf;
     const facts = btf === undefined ? runningKernelFacts() : {};
     const rows: Row[] = [];
     const messages: string[] = [];
+    const views: string[] = [];
     let matched = names === undefined;
     for (const file of files as string[]) {
-      for (const { row, message } of verifyFile(file)) {
+      for (const { row, message, explanation, work } of verifyFile(file)) {
         rows.push(row);
-        if (message !== "") messages.push(message);
-        if (asJson) io.out(`${JSON.stringify(row)}\n`);
+        const where = `${row.prog} of ${row.file}`;
+        if (explanation) views.push(explanationView(explanation, where, io));
+        else if (message !== "") messages.push(message);
+        if (work && !explanation?.complexity) views.push(`${where}\n${complexityView(work, io)}`);
+        const more = { ...(explanation && { explanation }), ...(work && { complexity: work }) };
+        if (asJson) io.out(`${JSON.stringify({ ...row, ...more })}\n`);
       }
     }
     if (!matched) throw new UsageError(`no program is named ${names?.map((n) => `'${n}'`).join(", ")}`);
-    if (!asJson) report(rows, messages, io);
+    if (!asJson) report(rows, views, messages, io);
     return rows.every((r) => r.verdict === "success") ? 0 : 1;
 
-    function* verifyFile(file: string): Generator<{ row: Row; message: string }> {
+    function* verifyFile(file: string): Generator<Result> {
       let spec: ObjectSpec;
       try {
         spec = openSpec(readFile(file), file);
@@ -74,20 +86,30 @@ export const verify: CliCommand = {
         const {
           log: text,
           insnIdx: _,
-          stats: __,
+          stats,
           message,
+          explain: why,
           ...row
         } = loadAlone(spec, name, kernel.spawn(), {
           ...facts,
           kernelBtf,
           logLevel,
+          complexity: complexity === true,
         });
         if (log !== undefined && !asJson) io.out(`${text}${text.endsWith("\n") ? "" : "\n"}`);
-        yield { row, message };
+        const explanation = explain ? why() : undefined;
+        yield { row, message, explanation, work: stats?.complexity };
       }
     }
   },
 };
+
+interface Result {
+  readonly row: Row;
+  readonly message: string;
+  readonly explanation?: Explanation | undefined;
+  readonly work?: ComplexityReport | undefined;
+}
 
 function unopened(file: string, e: BpfError): Row {
   const counts = { insns: 0, states: 0, us: 0 };
@@ -110,7 +132,7 @@ function level(text: string): number {
   return n;
 }
 
-function report(rows: readonly Row[], messages: readonly string[], io: Io): void {
+function report(rows: readonly Row[], views: readonly string[], messages: readonly string[], io: Io): void {
   const c = colors(io);
   const opened = rows.filter((r) => r.prog !== "");
   const cells = opened.map((r) => [
@@ -123,6 +145,7 @@ function report(rows: readonly Row[], messages: readonly string[], io: Io): void
     formatCount(r.us),
   ]);
   if (opened.length > 0) io.out(table(io, ["FILE", "PROGRAM", "TYPE", "VERDICT", ">INSNS", ">STATES", ">µs"], cells));
+  for (const view of views) io.out(`\n${view}\n`);
   for (const message of messages) io.out(`${c.red("✗")} ${message}\n`);
   const good = rows.filter((r) => r.verdict === "success").length;
   const bad = rows.length - good;

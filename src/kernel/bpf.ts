@@ -48,6 +48,8 @@ export interface MapInfo {
   readonly mapExtra: bigint;
   /** fdinfo's `frozen`. */
   readonly frozen: boolean;
+  /** Bytes that the map takes, where the kernel tells. */
+  readonly memlock?: number;
 }
 
 /** BPF_PROG_LOAD. */
@@ -84,6 +86,8 @@ export interface ProgLoadAttr {
   readonly logLevel?: number;
   /** Bytes of log kept; default 16 MiB - 1. The end is kept unless BPF_LOG_FIXED. */
   readonly logSize?: number;
+  /** Count where the verifier spends its work: `stats.complexity`; slower. Only the in-process kernel knows. */
+  readonly complexity?: boolean;
 }
 
 export interface ProgLoadResult {
@@ -121,6 +125,12 @@ export interface ProgInfo {
   /** struct bpf_func_info records after verification. */
   readonly funcInfo: Uint8Array;
   readonly lineInfo: Uint8Array;
+  /** Runs that did not happen because the program was running on that CPU already. */
+  readonly recursionMisses?: bigint;
+  /** Bytes of machine code; 0 when there is none. Absent where the kernel does not tell. */
+  readonly jitedBytes?: number;
+  /** Bytes that the program takes, where the kernel tells. */
+  readonly memlock?: number;
 }
 
 /** struct bpf_btf_info. */
@@ -182,6 +192,61 @@ export interface LinkCreateAttr {
     readonly priority: number;
     readonly flags: number;
   };
+  /** kprobe_multi (symbols) and uprobe_multi (path and file offsets). */
+  readonly multi?: {
+    readonly symbols?: readonly string[];
+    readonly path?: string;
+    readonly offsets?: readonly bigint[];
+    /** One for each symbol or offset. */
+    readonly cookies?: readonly bigint[];
+    /** 1 = at the return. */
+    readonly flags?: number;
+    readonly pid?: number;
+  };
+}
+
+/** What perfAttach() attaches to. Offsets in bytes; those of a uprobe are from the start of the file. */
+export type PerfTarget =
+  | { readonly kind: "kprobe"; readonly symbol: string; readonly offset?: number; readonly retprobe?: boolean }
+  | {
+      readonly kind: "uprobe";
+      readonly path: string;
+      readonly offset: number;
+      readonly retprobe?: boolean;
+      /** Default: all processes. */
+      readonly pid?: number;
+    }
+  | { readonly kind: "tracepoint"; readonly category: string; readonly name: string };
+
+/** BPF_PROG_ATTACH, BPF_PROG_DETACH. */
+export interface ProgAttachAttr {
+  readonly progFd?: Fd;
+  readonly attachType: number;
+  /** A cgroup, map or network namespace ... */
+  readonly targetFd?: Fd;
+  /** ... or a device. */
+  readonly targetIfindex?: number;
+  readonly flags?: number;
+  readonly replaceFd?: Fd;
+  readonly relativeFd?: Fd;
+  readonly relativeId?: number;
+  readonly expectedRevision?: bigint;
+}
+
+/** BPF_PROG_QUERY. */
+export interface ProgQueryAttr {
+  readonly attachType: number;
+  readonly targetFd?: Fd;
+  readonly targetIfindex?: number;
+  /** BPF_F_QUERY_EFFECTIVE. */
+  readonly queryFlags?: number;
+}
+
+export interface ProgQueryResult {
+  /** In the order in which they run; linkId 0 when attached without a link. */
+  readonly progs: readonly { readonly id: number; readonly linkId: number }[];
+  readonly attachFlags: number;
+  readonly revision: bigint;
 }
 
 /** struct bpf_link_info; members beyond the first three depend on the type. */
@@ -199,6 +264,11 @@ export interface LinkInfo {
   readonly targetBtfId?: number;
   readonly tpName?: string;
   readonly cookie?: bigint;
+  /** Iterators: what is iterated. */
+  readonly targetName?: string;
+  /** struct_ops, sockmap, iterators of a map's elements. */
+  readonly mapId?: number;
+  readonly netfilter?: NonNullable<LinkCreateAttr["netfilter"]>;
 }
 
 export type ObjInfo =
@@ -314,6 +384,16 @@ export interface Bpf {
   linkDetach(linkFd: Fd): void;
   /** BPF_RAW_TRACEPOINT_OPEN: raw tracepoints by name; tp_btf, fentry, fexit, fmod_ret, lsm without one. */
   rawTracepointOpen(progFd: Fd, name?: string, cookie?: bigint): Fd;
+
+  // What a kernel may lack; callers say EOPNOTSUPP then.
+  /** kprobes, uprobes and tracepoints through perf events. @returns a link, or what stands for one: closing detaches */
+  perfAttach?(progFd: Fd, target: PerfTarget, cookie?: bigint): Fd;
+  /** Attachments without a link. */
+  progAttach?(attr: ProgAttachAttr): void;
+  progDetach?(attr: ProgAttachAttr): void;
+  progQuery?(attr: ProgQueryAttr): ProgQueryResult;
+  /** A readable fd with the output of an iterator. */
+  iterCreate?(linkFd: Fd): Fd;
 
   // bpffs
   objPin(fd: Fd, path: string): void;

@@ -50,6 +50,8 @@ export interface LoadOptions {
   readonly kallsyms?: (name: string) => bigint | undefined;
   /** 1 branches, 2 instructions, 4 statistics; programs with a level of their own keep it. */
   readonly logLevel?: number;
+  /** Count where the verifier spends its work: `stats.complexity`; slower. */
+  readonly complexity?: boolean;
 }
 
 export function openObject(bytes: Uint8Array, options: OpenOptions): BpfObject {
@@ -183,6 +185,7 @@ export class BpfObject {
         externs,
         mapFds: this.#mapList.map((m) => (m.isLoaded ? m.fd : undefined)),
         structOps: targetsOf(structOps),
+        complexity: options.complexity === true,
       };
       for (const prog of this.#loadable(structOps)) {
         if (options.logLevel !== undefined && prog.logLevel === 0) prog.logLevel = options.logLevel;

@@ -21,12 +21,16 @@ import type { Insns } from "../isa/insns.ts";
 import { type Bpf, type Fd, type ProgLoadAttr, type ProgLoadResult, VerifierError } from "../kernel/bpf.ts";
 import { type CoreApplier, type Poisoned, poisonInsn } from "../object/core.ts";
 import type { ObjectSpec, ProgSpec, Reloc } from "../object/spec.ts";
+import { withMessage } from "../verifier/explain/explain.ts";
+import type { Explanation } from "../verifier/explain/explanation.ts";
 import type { ResolvedExterns } from "./externs.ts";
 import type { KernelTypes } from "./kernel_types.ts";
 import { fixupLog, POISON_KFUNC_BASE, POISON_MAP_BASE } from "./log_fixup.ts";
 
 /** What all programs of an object share while it is loaded. */
 export interface LoadContext {
+  /** Ask for stats.complexity. */
+  readonly complexity: boolean;
   readonly spec: ObjectSpec;
   readonly bpf: Bpf;
   readonly types: KernelTypes;
@@ -99,6 +103,7 @@ export function loadProg(ctx: LoadContext, plan: ProgPlan): LoadedProg {
     expectedAttachType: plan.expectedAttachType,
     progFlags: plan.progFlags,
     logLevel: plan.logLevel,
+    ...(ctx.complexity && { complexity: true }),
     ...(plan.logSize !== undefined && { logSize: plan.logSize }),
     ...(plan.progIfindex && { progIfindex: plan.progIfindex }),
     ...(ctx.externs.fdArray.length > 0 && { fdArray: ctx.externs.fdArray }),
@@ -115,10 +120,22 @@ export function loadProg(ctx: LoadContext, plan: ProgPlan): LoadedProg {
     throw new VerifierError(
       e.errno,
       `${where}: ${complaint(log) || message}${hint(ctx.spec, log, poisoned)}`,
-      { log, insnIdx: e.insnIdx, stats: e.stats, context: e.context },
+      {
+        log,
+        insnIdx: e.insnIdx,
+        sourceLine: e.sourceLine,
+        stats: e.stats,
+        context: e.context,
+        explain: () => fixedExplanation(e.explanation, e.log, log),
+      },
       e,
     );
   }
+}
+
+/** The kernel's explanation of a call that the loader made invalid on purpose is put in the loader's words. */
+function fixedExplanation(e: Explanation | undefined, before: string, after: string): Explanation | undefined {
+  return e && before !== after ? withMessage(e, lastWords(after)) : e;
 }
 
 /** The first try asks for no log, which is faster; a failure is tried again for its words, as libbpf does. */

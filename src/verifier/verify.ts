@@ -95,7 +95,7 @@ function run(input: VerifyInput, wasm: VerifierWasm): VerifiedProg {
       sourceLine: lineInfoText(input, env.insnIdx)?.text,
       stats,
       context: { name: input.name },
-      explain: () => explainFailure(kept, failure.errno, (probe, see) => replay(kept, probe, see)),
+      explain: () => explainFailure(failure.errno, (probe, see) => replay(kept, probe, see)),
     });
   }
   return verified(env, depths, stats);

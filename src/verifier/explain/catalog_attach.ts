@@ -1,3 +1,77 @@
+/** Errors of attach targets: tracing, LSM, struct_ops, freplace. */
 import type { Entry } from "./entry.ts";
 
-export const ATTACH: readonly Entry[] = [];
+export const ATTACH: readonly Entry[] = [
+  {
+    code: "attach-target",
+    title: "Attach target that does not exist or is of the wrong kind",
+    messages: [
+      "Tracing programs must provide btf_id",
+      "attach_btf_id {id} is invalid",
+      "attach_btf_id {id} doesn't have a name",
+      "attach_btf_id {id} is not a function",
+      "attach_btf_id {id} is not a typedef",
+      "attach_btf_id {id} is not a supported struct",
+      "attach_btf_id {id} points to wrong type name {name}",
+      "attach_btf_id {id} points to disabled hook {name}",
+      "attach to invalid member idx {idx} of struct {struct}",
+      "attach to invalid member {member}(@idx {idx}) of struct {struct}",
+      "attach to unsupported member {member} of struct {struct}",
+      "Subprog {name} doesn't exist",
+      "Cannot replace kernel functions",
+      "FENTRY/FEXIT program can only be attached to another program annotated with BTF",
+      "Only FENTRY/FEXIT progs are attachable to another BPF prog",
+    ],
+    rule: "Programs with a BTF target name a function, hook, raw tracepoint or struct_ops member of the kernel's (or another program's) BTF.",
+    suggest:
+      'Check the name in the section (SEC("fentry/NAME"), SEC("lsm/HOOK")): the function must exist in this kernel and not be inlined; `bpftool btf dump file /sys/kernel/btf/vmlinux | grep NAME` shows it.',
+    whole: true,
+    bad: 'SEC("fentry/no_such_function")',
+    good: 'SEC("fentry/do_nanosleep")',
+  },
+  {
+    code: "attach-denied",
+    title: "Function that may not be traced or modified",
+    messages: [
+      "Attaching tracing programs to function '{name}' is rejected.",
+      "Attaching fexit/fsession/fmod_ret to __noreturn function '{name}' is rejected.",
+      "{name}() is not modifiable",
+      "can't modify return codes of BPF programs",
+      "Attach to function {name} with a >8 byte return value is not supported for this attach type",
+      "The function {name} has {n} arguments. Too many.",
+      "The function {name} return type {type} is unsupported.",
+      "The function {name} with variable args is unsupported.",
+      "The function {name} arg{arg} type {type} is unsupported.",
+      "The function {name} has malformed void argument.",
+      "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!",
+      "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!",
+    ],
+    rule: "Some functions are excluded because tracing them could hang the kernel, they never return, or their signature cannot be copied; fmod_ret works on functions made for error injection and LSM hooks only.",
+    suggest: "Attach to a caller or callee of the function, use a kprobe, or another attach type.",
+    whole: true,
+    bad: 'SEC("fexit/do_exit")',
+    good: 'SEC("fentry/do_exit")',
+  },
+  {
+    code: "freplace-mismatch",
+    title: "Replacement that does not fit the function it replaces",
+    messages: [
+      "Cannot replace static functions",
+      "Cannot nest tracing program attach more than once",
+      "Cannot recursively attach",
+      "Cannot extend fentry/fexit",
+      "Extension programs need BTF of their own",
+      "{mine}() has {n} args while {func}() has {m} args",
+      "Return type {types} of {func}()",
+      "arg{arg} in {both} doesn't match type {type} in {func}()",
+      "arg{arg} in {mine}() has size {n} while {func}() has {m}",
+      "arg{arg} in {mine}() refers to {a} while {func}() refers to {b}",
+    ],
+    rule: "A freplace program takes the place of a global function, so both must have the same prototype.",
+    suggest:
+      "Declare the replacement with exactly the arguments and return type of the target, and make the target a global __noinline function.",
+    whole: true,
+    bad: 'SEC("freplace/get_len") int new_len(struct xdp_md *ctx)',
+    good: 'SEC("freplace/get_len") int new_len(struct __sk_buff *skb)',
+  },
+];

@@ -30,7 +30,8 @@ export const MEMORY: readonly Entry[] = [
       if (f.callee) {
         return `${f.callee}() reads packet memory at ${f.reg}: compare the end of that memory with data_end before the call, and leave when it is beyond.`;
       }
-      if (!p) return `Compare ${f.reg} plus the bytes used with data_end before this access, and leave when it is beyond.`;
+      if (!p)
+        return `Compare ${f.reg} plus the bytes used with data_end before this access, and leave when it is beyond.`;
       const some = p.have > 0 ? ` Only ${p.have} bytes are checked so far.` : "";
       return `This access ends ${p.end} byte${p.end === 1 ? "" : "s"} behind the pointer that is checked.${some} Put \`if ((void *)ptr + ${p.end} > data_end) return ...;\` before it, with ptr the pointer that ${f.reg} was made from. After any helper that may change the packet, load data and data_end again and repeat the check.`;
     },
@@ -47,7 +48,8 @@ export const MEMORY: readonly Entry[] = [
         return XDP_PASS;
     return eth->h_proto ? XDP_PASS : XDP_DROP;
 }`,
-    notes: "A variable offset must be bounded too (at most 0xffff), and the check must be made on the sum `data + offset`, not on the offset alone: a comparison of lengths teaches the verifier nothing about the pointer.",
+    notes:
+      "A variable offset must be bounded too (at most 0xffff), and the check must be made on the sum `data + offset`, not on the offset alone: a comparison of lengths teaches the verifier nothing about the pointer.",
   },
   {
     code: "invalid-mem-access",
@@ -64,8 +66,10 @@ export const MEMORY: readonly Entry[] = [
       }
       if (t === "map_ptr") return "This is the map itself, not a value in it. Get a value with bpf_map_lookup_elem().";
       if (t === "pkt_end") return "data_end only serves for comparisons; nothing can be read through it.";
-      if (t === "dynptr_ptr") return "A dynptr is opaque: read it with bpf_dynptr_read(), or get memory with bpf_dynptr_data() or bpf_dynptr_slice().";
-      if (/user|percpu/.test(t)) return "This memory is not directly reachable: use bpf_copy_from_user(), bpf_probe_read_user(), bpf_this_cpu_ptr() or bpf_per_cpu_ptr().";
+      if (t === "dynptr_ptr")
+        return "A dynptr is opaque: read it with bpf_dynptr_read(), or get memory with bpf_dynptr_data() or bpf_dynptr_slice().";
+      if (/user|percpu/.test(t))
+        return "This memory is not directly reachable: use bpf_copy_from_user(), bpf_probe_read_user(), bpf_this_cpu_ptr() or bpf_per_cpu_ptr().";
       return `Nothing can be read or written through ${f.reg} (${f.state}).`;
     },
     bad: `__u64 *v = bpf_map_lookup_elem(&counts, &key);
@@ -96,7 +100,8 @@ if (!v)
       if (!d) return "Give the access an offset inside the object.";
       const last = Number(d.len) - Number(d.size);
       const what = f.map ? `the value of '${f.map.name}'` : "the object";
-      if (last < 0) return `${d.size} bytes are accessed, but ${what} has only ${d.len}. Make it larger or access less.`;
+      if (last < 0)
+        return `${d.size} bytes are accessed, but ${what} has only ${d.len}. Make it larger or access less.`;
       if (Number(d.off) < 0) return `The offset can be ${d.off}. Make sure it is not negative: use an unsigned index.`;
       return `The access of ${d.size} byte${d.size === "1" ? "" : "s"} can begin at offset ${d.off}, but ${what} has ${d.len} bytes, so it may begin at ${last} at most. Bound the index to that before it is used: \`if (i > ${last}) return 0;\`, or for a power of two \`i &= ${last}\`.`;
     },
@@ -112,14 +117,21 @@ if (v && len < 16)
     title: "Index or offset without an upper bound",
     messages: ["R{reg} unbounded memory access, make sure to bounds check any such access"],
     rule: "A variable offset into memory needs an upper bound that the verifier can see on the path to the access.",
-    suggest: (f) => boundAdvice(f, f.map ? `the size of the array (the value of '${f.map.name}' has ${f.map.valueSize} bytes)` : "the size of the memory"),
+    suggest: (f) =>
+      boundAdvice(
+        f,
+        f.map
+          ? `the size of the array (the value of '${f.map.name}' has ${f.map.valueSize} bytes)`
+          : "the size of the memory",
+      ),
     bad: `__u32 i = ctx_value;
 char c = v->buf[i];`,
     good: `__u32 i = ctx_value;
 if (i >= sizeof(v->buf))
     return 0;
 char c = v->buf[i];`,
-    notes: "If the check is there and the error stays, look at the registers: compilers compare one copy and index with another, or compare 32 bits and index with 64. `barrier_var(i)` or `bpf_clamp_umax(i, N)` (inline assembly) keep both the same.",
+    notes:
+      "If the check is there and the error stays, look at the registers: compilers compare one copy and index with another, or compare 32 bits and index with 64. `barrier_var(i)` or `bpf_clamp_umax(i, N)` (inline assembly) keep both the same.",
   },
   {
     code: "negative-index",
@@ -157,7 +169,8 @@ bpf_probe_read_kernel(buf, len, src);`,
     title: "Length for a helper that may be zero",
     messages: ["R{reg} invalid zero-sized read: u64=[{min},{max}]", "invalid zero-sized read"],
     rule: "This helper wants at least one byte, so a length of 0 must be impossible.",
-    suggest: (f) => `${f.reg} can be 0 here. Leave earlier when the length is 0: \`if (len == 0 || len > sizeof(buf)) return 0;\`.`,
+    suggest: (f) =>
+      `${f.reg} can be 0 here. Leave earlier when the length is 0: \`if (len == 0 || len > sizeof(buf)) return 0;\`.`,
     bad: "bpf_trace_printk(fmt, len & 15);",
     good: "bpf_trace_printk(fmt, (len & 7) + 1);",
   },
@@ -216,7 +229,8 @@ r0 = *(u64 *)(r10 - 512)`,
       "potential write to dynptr at off={off} disallowed",
     ],
     rule: "Which stack bytes a variable offset touches is not known, so it must not reach saved pointers or dynptrs, and without CAP_PERFMON it is not allowed at all.",
-    suggest: "Use a constant offset, or keep the array that is indexed in a map value or a per-CPU scratch map instead of on the stack.",
+    suggest:
+      "Use a constant offset, or keep the array that is indexed in a map value or a per-CPU scratch map instead of on the stack.",
     lang: "asm",
     bad: `r1 = r10
 r1 += r2                 ; r2 = 0..8, r2 - 16 reaches a saved pointer
@@ -234,7 +248,8 @@ r1 += r2                 ; r2 = 0..8, r2 - 16 reaches a saved pointer
       "leaking pointer from stack off {slot}",
     ],
     rule: "Pointers go to the stack and come back in 8 bytes at an offset that is a multiple of 8; parts of a pointer must not be written or read.",
-    suggest: "Save and restore pointers with 8-byte accesses at aligned slots, and do not reuse a slot that holds a pointer for smaller data.",
+    suggest:
+      "Save and restore pointers with 8-byte accesses at aligned slots, and do not reuse a slot that holds a pointer for smaller data.",
     lang: "asm",
     bad: `*(u32 *)(r10 - 8) = r1   ; r1 is a pointer`,
     good: "*(u64 *)(r10 - 8) = r1",

@@ -47,7 +47,8 @@ v->buf[i] = 1;`,
       "value {n} makes {ptr} pointer be out of bounds",
     ],
     rule: "Offsets in pointers stay below 2^29 in both directions, so that sums cannot overflow.",
-    suggest: (f) => `The offset (${f.m.n}) is far outside any object. Check the arithmetic; a subtraction that wraps below zero gives such numbers.`,
+    suggest: (f) =>
+      `The offset (${f.m.n}) is far outside any object. Check the arithmetic; a subtraction that wraps below zero gives such numbers.`,
     value: "operand",
     lang: "asm",
     bad: `r1 = r10
@@ -72,7 +73,8 @@ r1 += -8`,
     ],
     rule: "To a pointer a number may be added or subtracted in 64 bits; packet pointers may be subtracted from each other. Everything else would make an address the verifier cannot follow, or tell its value.",
     suggest: (f) => {
-      if (/32-bit|partial|sign-ext/.test(f.env.log.text())) return `${f.reg} is a pointer: use the whole 64-bit register. In C, do not keep pointers in int or __u32.`;
+      if (/32-bit|partial|sign-ext/.test(f.text))
+        return `${f.reg} is a pointer: use the whole 64-bit register. In C, do not keep pointers in int or __u32.`;
       return `${f.reg} is ${f.state || "a pointer"}. Do arithmetic on an index or a length in a separate integer, and add it to the pointer once.`;
     },
     lang: "asm",
@@ -115,7 +117,8 @@ char *p = v->buf + 4;`,
       "R{reg} leaks addr into helper function",
     ],
     rule: "A kernel address must not get to where others read it: map values, packets, context fields, helpers that print or send, or the return value.",
-    suggest: (f) => `Store or return the number that you mean, not ${f.reg} (${f.state}): perhaps a dereference (*ptr) is missing.${f.m.where?.startsWith("map") || f.m.where?.startsWith("mem") ? " Tracing programs with CAP_PERFMON may store pointers." : ""}`,
+    suggest: (f) =>
+      `Store or return the number that you mean, not ${f.reg} (${f.state}): perhaps a dereference (*ptr) is missing.${f.m.where?.startsWith("map") || f.m.where?.startsWith("mem") ? " Tracing programs with CAP_PERFMON may store pointers." : ""}`,
     bad: `__u64 *v = bpf_map_lookup_elem(&m, &key);
 if (v)
     *v = (__u64)ctx;`,
@@ -128,7 +131,8 @@ if (v)
     title: "One instruction used with different kinds of pointers",
     messages: ["same insn cannot be used with different pointers"],
     rule: "Loads through context, sockets and kernel objects are rewritten at load time, each kind its own way, so one instruction must always see the same kind.",
-    suggest: "Access the memory in each branch separately, before the branches join, so that the compiler cannot share the load. A `barrier()` in one branch helps.",
+    suggest:
+      "Access the memory in each branch separately, before the branches join, so that the compiler cannot share the load. A `barrier()` in one branch helps.",
     bad: `void *p = cond ? (void *)ctx : (void *)sk;
 x = *(__u32 *)p;`,
     good: `if (cond)
@@ -172,7 +176,8 @@ else
       "R{reg} rdonly/rdwr_buf_size exceeds u32 max",
     ],
     rule: "The verifier must know this argument exactly, because the result's size or kind depends on it.",
-    suggest: (f) => `Pass a literal or sizeof() in ${f.reg}; here it is ${f.state || "variable"}. A const variable in .rodata counts as a constant too.`,
+    suggest: (f) =>
+      `Pass a literal or sizeof() in ${f.reg}; here it is ${f.state || "variable"}. A const variable in .rodata counts as a constant too.`,
     bad: "void *r = bpf_ringbuf_reserve(&rb, len, 0);",
     good: "void *r = bpf_ringbuf_reserve(&rb, sizeof(struct event), 0);",
   },
@@ -190,7 +195,8 @@ else
       "invalid insn idx {insn} insn_cnt {n}",
     ],
     rule: "This is no mistake of the program: the verifier met a state it considers impossible.",
-    suggest: "Simplify the code near the instruction (for example, avoid mixing 32-bit and 64-bit comparisons of one value) and report the program.",
+    suggest:
+      "Simplify the code near the instruction (for example, avoid mixing 32-bit and 64-bit comparisons of one value) and report the program.",
     lang: "text",
     bad: "rare; the message shows the ranges that contradict each other",
     good: "any equivalent code that compares the value once",

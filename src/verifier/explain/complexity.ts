@@ -78,7 +78,8 @@ export class ComplexityProbe implements Probe {
       return say("the call stack", "another depth of calls", `${old.curframe + 1}`, `${cur.curframe + 1}`);
     }
     const refs = (s: VState) => s.refs.map((r) => `acquired at ${r.insnIdx}`).join(", ") || "none";
-    if (old.refs.length !== cur.refs.length) return say("references", "other references are held", refs(old), refs(cur));
+    if (old.refs.length !== cur.refs.length)
+      return say("references", "other references are held", refs(old), refs(cur));
     if (old.activeLocks !== cur.activeLocks) {
       return say("locks", "other locks are held", `${old.activeLocks}`, `${cur.activeLocks}`);
     }
@@ -92,7 +93,8 @@ export class ComplexityProbe implements Probe {
         if (!(live & (1 << r))) continue;
         const x = R.regAt(a, r);
         const y = R.regAt(b, r);
-        if (!this.covers(env, x, y, false, open)) return this.tell(env, f === old.curframe ? `r${r}` : `r${r} of frame ${f}`, x, y, a);
+        if (!this.covers(env, x, y, false, open))
+          return this.tell(env, f === old.curframe ? `r${r}` : `r${r} of frame ${f}`, x, y, a);
       }
       const slots = R.stackSlots(a);
       for (let s = 0; s < slots; s++) {
@@ -136,7 +138,12 @@ export class ComplexityProbe implements Probe {
     const { R } = env;
     const kept = regWords(env, x);
     const seen = regWords(env, y);
-    return { place, how: how(env, x, y), kept: kept === seen ? regStr(env, frame, x) : kept, seen: kept === seen ? regStr(env, frame, y) : seen };
+    return {
+      place,
+      how: how(env, x, y),
+      kept: kept === seen ? regStr(env, frame, x) : kept,
+      seen: kept === seen ? regStr(env, frame, y) : seen,
+    };
 
     function how(e: VerifierEnv, a: Reg, b: Reg): string {
       const ta = R.type(a);
@@ -146,7 +153,8 @@ export class ComplexityProbe implements Probe {
         return baseType(ta) === baseType(tb) ? "another kind of pointer (NULL, trust)" : "another kind of value";
       }
       if (ta === SCALAR_VALUE) {
-        if (R.isConst(a) && R.isConst(b) && rangeWords(e, a) !== rangeWords(e, b)) return "another constant, and its exact value matters later";
+        if (R.isConst(a) && R.isConst(b) && rangeWords(e, a) !== rangeWords(e, b))
+          return "another constant, and its exact value matters later";
         if (rangeWords(e, a) !== rangeWords(e, b)) return "a wider or shifted range, and the range matters later";
         return "the same range, but other known bits or another link to a register";
       }
@@ -160,7 +168,9 @@ export class ComplexityProbe implements Probe {
   report(env: VerifierEnv): ComplexityReport {
     const order = [...this.visits.keys()].filter((i) => this.visits[i] > 0);
     order.sort((a, b) => this.visits[b] - this.visits[a] || a - b);
-    const joins = [...this.misses.keys()].sort((a, b) => this.kept[b] - this.kept[a] || this.compared[b] - this.compared[a]);
+    const joins = [...this.misses.keys()].sort(
+      (a, b) => this.kept[b] - this.kept[a] || this.compared[b] - this.compared[a],
+    );
     return {
       insnsProcessed: env.insnProcessed,
       limit: env.limits.insns,
@@ -200,4 +210,3 @@ export class ComplexityProbe implements Probe {
     };
   }
 }
-

@@ -4,15 +4,16 @@
  * A template is the message with {names} where values stand: "R{reg} offset is outside of the packet". A hole matches
  * any text, as little as possible; `{reg}` names the register at fault.
  */
-import type { VerifierEnv } from "../env.ts";
-
 /** What a suggestion may use. */
 export interface Facts {
   /** Values of the holes of the message that matched; "" for one that this message has not. */
   readonly m: Readonly<Record<string, string>>;
-  readonly env: VerifierEnv;
-  /** Instruction refused; -1 when none was. */
-  readonly insnIdx: number;
+  /** The whole complaint. */
+  readonly text: string;
+  /** The instruction is a load, not a store. */
+  readonly isLoad: boolean;
+  /** Id of the helper that an instruction calls; 0 when it calls none. */
+  helperAt(insn: number): number;
   /** Holes of another line of the complaint by its template. */
   detail(template: string): Readonly<Record<string, string>> | undefined;
   /** "r2", or "the value" when no register is at fault. */

@@ -7,12 +7,11 @@ import { callFacts, isKfuncCall } from "../call_facts.ts";
 import type { VerifierEnv } from "../env.ts";
 import type { Reject } from "../error.ts";
 import { R_SMIN, R_TYPE, R_UMAX, R_UMIN } from "../layout.ts";
-import type { VerifyInput } from "../platform.ts";
 import type { Probe } from "../probe.ts";
 import { baseType, CONST_PTR_TO_MAP, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, SCALAR_VALUE } from "../reg_type.ts";
 import { type Found, findEntry, matchTemplate } from "./catalog.ts";
 import { ComplexityProbe } from "./complexity.ts";
-import type { Facts } from "./entry.ts";
+import type { Entry, Facts } from "./entry.ts";
 import type { Explanation, FaultyValue, PathStep } from "./explanation.ts";
 import { i32At, Tracer } from "./path.ts";
 import { placeName, recordWords } from "./plain.ts";
@@ -27,7 +26,7 @@ const DOCS = "docs/errors";
 /** Lines of the complaint kept before the one that names the rule. */
 const DETAILS = 4;
 
-export function explainFailure(input: VerifyInput, errno: Errno, replay: Replay): Explanation | undefined {
+export function explainFailure(errno: Errno, replay: Replay): Explanation | undefined {
   if (errno === E2BIG) {
     const probe = new ComplexityProbe();
     return replay(probe, (env, failure) => {
@@ -38,6 +37,37 @@ export function explainFailure(input: VerifyInput, errno: Errno, replay: Replay)
   }
   const recorder = new PathRecorder();
   return replay(recorder, (env, failure) => (failure ? new Explainer(env, recorder).explain() : undefined));
+}
+
+/** The same explanation for a message that the loader put in words: a relocation or a kfunc that it could not resolve. */
+export function withMessage(e: Explanation, message: string): Explanation {
+  const { entry, m } = findEntry([message]);
+  const facts: Facts = {
+    m: new Proxy(m, { get: (t, key) => t[key as string] ?? "" }),
+    text: message,
+    isLoad: false,
+    helperAt: () => 0,
+    detail: () => undefined,
+    reg: "the value",
+    state: "",
+    raw: "",
+    size: 0,
+    map: undefined,
+    callee: "",
+    range: undefined,
+    lineOf: (i) => `instruction ${i}`,
+  };
+  return {
+    ...e,
+    ...headline(entry),
+    message,
+    details: [],
+    suggestion: typeof entry.suggest === "string" ? entry.suggest : entry.suggest(facts),
+  };
+}
+
+function headline(entry: Entry): Pick<Explanation, "code" | "title" | "rule" | "docs"> {
+  return { code: entry.code, title: entry.title, rule: entry.rule, docs: `${DOCS}/${entry.code}.md` };
 }
 
 interface Place {
@@ -72,9 +102,7 @@ class Explainer {
     const facts = this.facts(place, value);
     const source = insnIdx < 0 ? undefined : sourceOf(env.input, insnIdx);
     return {
-      code: entry.code,
-      title: entry.title,
-      rule: entry.rule,
+      ...headline(entry),
       message: lines[found.line] ?? "",
       details: lines.slice(Math.max(0, found.line - DETAILS), found.line),
       insnIdx: insnIdx < 0 ? undefined : insnIdx,
@@ -83,7 +111,6 @@ class Explainer {
       ...(value && { value }),
       path: this.path(place),
       suggestion: typeof entry.suggest === "string" ? entry.suggest : entry.suggest(facts),
-      docs: `${DOCS}/${entry.code}.md`,
     };
   }
 
@@ -106,7 +133,7 @@ class Explainer {
   }
 
   private placeAtFault(): Place | undefined {
-    const { env, found, insnIdx, recorder } = this;
+    const { found, insnIdx, recorder } = this;
     const { entry, m } = found;
     if (!recorder || insnIdx < 0 || entry.value === "none") return undefined;
     const frameno = this.frameno;
@@ -148,7 +175,8 @@ class Explainer {
     const { recorder, env, found } = this;
     if (!recorder) return [];
     const tracer = new Tracer(env, recorder);
-    const leak = found.m.ref ?? this.facts(undefined, undefined).detail("Unreleased reference id={ref} alloc_insn={at}")?.ref;
+    const leak =
+      found.m.ref ?? this.facts(undefined, undefined).detail("Unreleased reference id={ref} alloc_insn={at}")?.ref;
     if (leak !== undefined && /^\d+$/.test(leak)) {
       const path = tracer.reference(Number(leak));
       if (path.length > 0) return path;
@@ -165,8 +193,9 @@ class Explainer {
     const call = insnIdx >= 0 ? callFacts(env, insnIdx) : undefined;
     return {
       m: new Proxy(found.m, { get: (m, key) => m[key as string] ?? "" }),
-      env,
-      insnIdx,
+      text: lines.join("\n"),
+      isLoad: insnIdx >= 0 && (env.insns.code[insnIdx] & 7) === 1,
+      helperAt: (i) => (env.insns.code[i] === 0x85 && env.insns.src[i] === 0 ? env.insns.imm[i] : 0),
       detail: (template) => {
         for (let i = lines.length - 1; i >= 0; i--) {
           const m = matchTemplate(template, lines[i]);
@@ -201,7 +230,8 @@ class Explainer {
     for (let loc = 1; loc <= 10; loc++) {
       const r = this.recorder?.recordOf(this.frameno, loc);
       const { dst, src, code } = env.insns;
-      const used = code[insnIdx] === 0x85 ? loc <= 5 : loc === dst[insnIdx] || (code[insnIdx] & 8 && loc === src[insnIdx]);
+      const used =
+        code[insnIdx] === 0x85 ? loc <= 5 : loc === dst[insnIdx] || (code[insnIdx] & 8 && loc === src[insnIdx]);
       const map = used && r ? mapOf(r) : undefined;
       if (map) return map;
     }

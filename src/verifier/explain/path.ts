@@ -92,7 +92,8 @@ export class Tracer {
     let born = steps.findIndex((s) => s.refs.includes(id));
     if (born < 0) return [];
     // A reference that was dropped and acquired again has another id; the newest run of holding it counts.
-    for (let k = steps.length - 1; k >= born; k--) if (!steps[k].refs.includes(id) && steps[k - 1]?.refs.includes(id)) born = k;
+    for (let k = steps.length - 1; k >= born; k--)
+      if (!steps[k].refs.includes(id) && steps[k - 1]?.refs.includes(id)) born = k;
     const acquired = steps[born];
     const out: PathStep[] = [];
     const r0 = acquired.changes.find((c) => refOf(c.bytes) === id);
@@ -151,7 +152,9 @@ export class Tracer {
   private side(step: Step): string {
     const text = disasmOf(this.env, step.insnIdx);
     const condition = /^if (.*) goto/.exec(text)?.[1] ?? text.replace(/ (goto )?pc.*/, "");
-    return step.next === step.insnIdx + 1 ? `'${condition}' is false on this path` : `'${condition}' is true on this path`;
+    return step.next === step.insnIdx + 1
+      ? `'${condition}' is false on this path`
+      : `'${condition}' is true on this path`;
   }
 
   /** A comparison that reads the value and taught the verifier nothing about it. */
@@ -181,7 +184,7 @@ export class Tracer {
     const i = step.insnIdx;
     const { frameno, loc } = change;
     if (i < 0) return this.entry(change);
-    const { code, dst, src, off, imm } = env.insns;
+    const { code, src, off, imm } = env.insns;
     const c = code[i];
     const here = (l: number): Place => ({ frameno: step.frameno, loc: l });
     switch (c & 7) {
@@ -191,7 +194,9 @@ export class Tracer {
       case 0:
         if ((c & 0xe0) === 0) {
           const map = env.mapRefs.get(i);
-          const what = map ? `set to ${map.off === undefined ? "" : "the value of "}map '${map.map.name}'` : "set to a constant";
+          const what = map
+            ? `set to ${map.off === undefined ? "" : "the value of "}map '${map.map.name}'`
+            : "set to a constant";
           return { kind: "origin", what, from: [] };
         }
         return { kind: "origin", what: "read from the packet by a legacy load", from: [] };
@@ -252,13 +257,19 @@ export class Tracer {
     const callee = this.callee(i);
     if (frameno > step.frameno && loc >= 1 && loc <= 5) {
       if (isPseudoCall(env, i)) {
-        return { kind: "origin", what: `passed to ${callee} as argument ${loc}`, from: [{ frameno: frameno - 1, loc }] };
+        return {
+          kind: "origin",
+          what: `passed to ${callee} as argument ${loc}`,
+          from: [{ frameno: frameno - 1, loc }],
+        };
       }
       return { kind: "origin", what: `argument ${loc} of the function that ${callee} calls`, from: [] };
     }
     if (frameno > step.frameno) return { kind: "origin", what: `has no value when ${callee} begins`, from: [] };
-    if (loc === 0 && typeOf(change.bytes) !== NOT_INIT) return { kind: "origin", what: `returned by ${callee}`, from: [] };
-    if (loc <= 5) return { kind: "lost", what: `wiped by the call of ${callee}: r0 to r5 do not survive calls`, from: [] };
+    if (loc === 0 && typeOf(change.bytes) !== NOT_INIT)
+      return { kind: "origin", what: `returned by ${callee}`, from: [] };
+    if (loc <= 5)
+      return { kind: "lost", what: `wiped by the call of ${callee}: r0 to r5 do not survive calls`, from: [] };
     if (loc < SLOT0) {
       const facts = callFacts(env, i);
       const why = facts?.changesPktData
@@ -292,19 +303,19 @@ export class Tracer {
 }
 
 const ALU_WORDS: Readonly<Record<number, string>> = {
-  0x00: "increased by",
-  0x10: "decreased by",
-  0x20: "multiplied by",
-  0x30: "divided by",
-  0x40: "or-ed with",
-  0x50: "masked with &",
-  0x60: "shifted left by",
-  0x70: "shifted right by",
-  0x80: "negated, with",
-  0x90: "reduced modulo",
-  0xa0: "xor-ed with",
-  0xc0: "shifted right (signed) by",
-  0xd0: "byte-swapped to",
+  0: "increased by",
+  16: "decreased by",
+  32: "multiplied by",
+  48: "divided by",
+  64: "or-ed with",
+  80: "masked with &",
+  96: "shifted left by",
+  112: "shifted right by",
+  128: "negated, with",
+  144: "reduced modulo",
+  160: "xor-ed with",
+  192: "shifted right (signed) by",
+  208: "byte-swapped to",
 };
 
 export function typeOf(record: Uint8Array): number {

@@ -1,8 +1,9 @@
 /**
  * Values of the abstract machine in words: "a number from 0 to 255", "packet pointer, 14 bytes of it checked".
  */
-import { F_REGS, R_REF_OBJ_ID, R_SMAX, R_SMIN, R_UMAX, R_UMIN, R_VALUE, SLOT_TYPES } from "../layout.ts";
+
 import type { VerifierEnv } from "../env.ts";
+import { F_REGS, R_REF_OBJ_ID, R_SMAX, R_SMIN, R_UMAX, R_UMIN, R_VALUE, SLOT_TYPES } from "../layout.ts";
 import { regStr } from "../print_state.ts";
 import {
   baseType,

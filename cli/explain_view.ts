@@ -1,0 +1,106 @@
+/** An explanation of a refused program, for people: headline, place, history of the value, advice. */
+import type { Explanation, PathStep, SourceLine } from "../src/verifier/explain/explanation.ts";
+import { complexityView } from "./complexity_view.ts";
+import { colors, type Io } from "./output.ts";
+import { clip, wrap } from "./wrap.ts";
+
+type Colors = ReturnType<typeof colors>;
+
+/** @param where "prog_name in file.o" */
+export function explanationView(e: Explanation, where: string, io: Io): string {
+  const c = colors(io);
+  const width = Math.max(40, Math.min(io.width, 120));
+  const out: string[] = [];
+  out.push(`${c.red(c.bold(`refused[${e.code}]`))}${c.bold(`: ${e.title}`)}`);
+  out.push(...place(e, where, c, width));
+  const path = e.path.filter((s) => s.insnIdx !== e.insnIdx || s.kind !== "branch" || e.path.length > 1);
+  if (path.length > 0) {
+    out.push("", c.bold(e.value ? `How ${e.value.reg} came to be this` : "How the program got here"));
+    out.push(...history(path, e, c, width));
+  }
+  out.push("", ...labelled("Rule", e.rule, c, width), ...labelled("Try", e.suggestion, c, width));
+  if (e.complexity) out.push("", complexityView(e.complexity, io).trimEnd());
+  out.push("", ...labelled("Linux", [...e.details, e.message].join("; "), c, width, c.dim));
+  out.push(c.dim(`   See  ${e.docs}`));
+  return `${out.join("\n")}\n`;
+}
+
+/** Where it happened: the source line with a marker below, and what is wrong there. */
+function place(e: Explanation, where: string, c: Colors, width: number): string[] {
+  const func = e.func ? `, in ${e.func}()` : "";
+  if (e.insnIdx === undefined) return [`   ${c.cyan("-->")} ${where}`, ...note(e, "", c, width)];
+  if (!e.source) {
+    return [
+      `   ${c.cyan("-->")} ${where}${func}, instruction ${e.insnIdx}`,
+      `${c.cyan(gutter(e.insnIdx))} ${e.disasm}`,
+      ...note(e, " ".repeat(gutter(e.insnIdx).length + 1), c, width),
+    ];
+  }
+  const { file, line, text } = e.source;
+  const bar = gutter(line);
+  const shown = clip(text, width - bar.length - 1);
+  const at = markerAt(e.source);
+  const pad = `${" ".repeat(bar.length - 1)}${c.cyan("|")} `;
+  return [
+    `   ${c.cyan("-->")} ${file}:${line}${func} (${where}, instruction ${e.insnIdx}: ${e.disasm})`,
+    `${c.cyan(bar)} ${shown}`,
+    `${pad}${" ".repeat(at)}${c.red(`^${"~".repeat(Math.max(0, tokenLength(shown, at) - 1))}`)}`,
+    ...note(e, pad, c, width),
+  ];
+}
+
+function note(e: Explanation, pad: string, c: Colors, width: number): string[] {
+  if (!e.value) return [];
+  const text = `${e.value.reg} is ${e.value.state}`;
+  return wrap(text, width - 8).map((line) => `${pad}${c.red(line)}`);
+}
+
+const gutter = (n: number) => `${String(n).padStart(5)} |`;
+
+/** Column in the shown text. */
+function markerAt(s: SourceLine): number {
+  const at = s.column - 1 - s.indent;
+  return at >= 0 && at < s.text.length ? at : 0;
+}
+
+function tokenLength(text: string, at: number): number {
+  return /^(\w+(->|\.)?|[^\w\s])+/.exec(text.slice(at))?.[0].length ?? 1;
+}
+
+function history(path: readonly PathStep[], e: Explanation, c: Colors, width: number): string[] {
+  const out: string[] = [];
+  let last = "";
+  for (const s of path) {
+    const key = s.source ? `${s.source.file}:${s.source.line}` : "";
+    const number = s.source ? s.source.line : s.insnIdx;
+    if (key === "" || key !== last) {
+      const text = s.source ? s.source.text : s.disasm === "entry" ? "(the function begins)" : s.disasm;
+      const file = s.source && e.source && s.source.file !== e.source.file ? `${s.source.file}: ` : "";
+      out.push(`${c.cyan(gutter(number))} ${clip(file + text, width - 8)}`);
+    }
+    last = key;
+    const times = s.times ? ` (${s.times} times)` : "";
+    const mark = s.kind === "lost" ? c.red("✗") : s.kind === "branch" ? c.yellow("⑂") : c.green("•");
+    const who = s.place ? `${s.place}${sentence(s)}` : s.what;
+    const state = s.state && s.kind !== "lost" ? ` → ${s.state}` : "";
+    const lines = wrap(`${who}${times}${state}`, width - 12);
+    const pad = `${" ".repeat(gutter(number).length - 1)}${c.cyan("|")}`;
+    out.push(...lines.map((line, i) => `${pad}   ${i === 0 ? `${mark} ` : "  "}${line}`));
+  }
+  return out;
+}
+
+/** " was ..." for what was done to a place, ": ..." for branches. */
+function sentence(s: PathStep): string {
+  if (s.kind === "branch") return `: ${s.what}`;
+  return /^(has|got|argument|the )/.test(s.what)
+    ? `: ${s.what}`
+    : / (wrote|ended|may) /.test(s.what)
+      ? `: ${s.what}`
+      : ` was ${s.what}`;
+}
+
+function labelled(label: string, text: string, c: Colors, width: number, paint = (t: string) => t): string[] {
+  const head = label.padStart(7);
+  return wrap(text, width - 9).map((line, i) => `${i === 0 ? c.bold(paint(head)) : " ".repeat(7)}  ${paint(line)}`);
+}
