@@ -1,0 +1,356 @@
+/**
+ * The `Bpf` interface over bpf(2) of the running Linux.
+ *
+ *     using kernel = linux();
+ *     using obj = openObject(bytes, { name: "firewall.o" }).load(kernel);
+ *
+ * Fds     are those of this process. What linux() opened and nobody closed is closed by close().
+ * Errors  as the interface says; `bpf(2) is not permitted here: EPERM (needs CAP_BPF or root)` when it is not.
+ * Events  onEvent() never calls: Linux does not tell who attached what.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import * as abi from "../../abi/bpf.ts";
+import { BpfError, ENOENT } from "../../abi/errno.ts";
+import type {
+  BatchAttr,
+  BatchResult,
+  Bpf,
+  BtfInfo,
+  Fd,
+  LinkCreateAttr,
+  LinkInfo,
+  MapCreateAttr,
+  MapInfo,
+  MapReader,
+  ObjInfo,
+  PerfTarget,
+  ProgAttachAttr,
+  ProgInfo,
+  ProgLoadAttr,
+  ProgLoadResult,
+  ProgQueryAttr,
+  ProgQueryResult,
+  TestRunAttr,
+  TestRunResult,
+} from "../../kernel/bpf.ts";
+import { attachProg, detachProg, queryProgs } from "./attach.ts";
+import { BTF_LOAD, ENABLE_STATS, GET_ID, ITER_CREATE, LINK_DETACH, LINK_UPDATE, PROG_BIND_MAP } from "./attr.ts";
+import { objGet, objPin, objUnpin } from "./bpffs.ts";
+import { Commands } from "./command.ts";
+import { btfInfo, kindOf, linkInfo, progInfo } from "./info.ts";
+import { linkCreate, rawTracepointOpen } from "./links.ts";
+import { Maps } from "./maps.ts";
+import { perfAttach } from "./perf_attach.ts";
+import { Poller } from "./poller.ts";
+import { progLoad, TestRuns } from "./progs.ts";
+import { openMapReader } from "./reader.ts";
+import type { Sys } from "./sys.ts";
+
+const F_DUPFD_CLOEXEC = 1030;
+
+export class LinuxBpf implements Bpf, Disposable {
+  readonly possibleCpus: number;
+  readonly #cmd: Commands;
+  readonly #maps: Maps;
+  readonly #runs: TestRuns;
+  readonly #poller: Poller;
+  readonly #open = new Set<Fd>();
+  readonly #progTypes = new Map<Fd, number>();
+
+  constructor() {
+    this.#cmd = new Commands();
+    this.possibleCpus = countCpus("possible");
+    this.#maps = new Maps(this.#cmd, this.possibleCpus);
+    this.#runs = new TestRuns(this.#cmd);
+    this.#poller = new Poller(this.#cmd.sys);
+  }
+
+  /** System calls, for what is beside bpf(2). */
+  get sys(): Sys {
+    return this.#cmd.sys;
+  }
+
+  /** Registers an fd that came from elsewhere, so that close() and dispose() know it. */
+  own(fd: number): Fd {
+    this.#open.add(fd as Fd);
+    return fd as Fd;
+  }
+
+  /** Closes every fd that is still open. */
+  [Symbol.dispose](): void {
+    this.#poller.close();
+    for (const fd of this.#open) this.sys.call("close", fd);
+    this.#open.clear();
+  }
+
+  // --- maps
+
+  mapCreate(attr: MapCreateAttr): Fd {
+    return this.own(this.#maps.create(attr));
+  }
+
+  mapLookupElem(fd: Fd, key: Uint8Array, flags = 0n): Uint8Array {
+    return this.#maps.lookup(abi.BPF_MAP_LOOKUP_ELEM, fd, key, flags);
+  }
+
+  mapUpdateElem(fd: Fd, key: Uint8Array, value: Uint8Array, flags = 0n): void {
+    this.#maps.update(fd, key, value, flags);
+  }
+
+  mapDeleteElem(fd: Fd, key: Uint8Array, flags = 0n): void {
+    this.#maps.delete(fd, key, flags);
+  }
+
+  mapLookupAndDeleteElem(fd: Fd, key: Uint8Array, flags = 0n): Uint8Array {
+    return this.#maps.lookup(abi.BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, key, flags);
+  }
+
+  mapGetNextKey(fd: Fd, key: Uint8Array | undefined): Uint8Array | undefined {
+    return this.#maps.nextKey(fd, key);
+  }
+
+  mapLookupBatch(fd: Fd, attr: BatchAttr): BatchResult {
+    return this.#maps.lookupBatch(abi.BPF_MAP_LOOKUP_BATCH, fd, attr);
+  }
+
+  mapLookupAndDeleteBatch(fd: Fd, attr: BatchAttr): BatchResult {
+    return this.#maps.lookupBatch(abi.BPF_MAP_LOOKUP_AND_DELETE_BATCH, fd, attr);
+  }
+
+  mapUpdateBatch(fd: Fd, keys: Uint8Array, values: Uint8Array, count: number, elemFlags = 0n): number {
+    return this.#maps.writeBatch(abi.BPF_MAP_UPDATE_BATCH, fd, keys, values, count, elemFlags);
+  }
+
+  mapDeleteBatch(fd: Fd, keys: Uint8Array, count: number, elemFlags = 0n): number {
+    return this.#maps.writeBatch(abi.BPF_MAP_DELETE_BATCH, fd, keys, undefined, count, elemFlags);
+  }
+
+  mapFreeze(fd: Fd): void {
+    this.#maps.freeze(fd);
+  }
+
+  mapReader(fd: Fd): MapReader {
+    return openMapReader(this, this.#poller, fd);
+  }
+
+  // --- programs and BTF
+
+  progLoad(attr: ProgLoadAttr): ProgLoadResult {
+    const result = progLoad(this.#cmd, attr);
+    this.#progTypes.set(this.own(result.fd), attr.progType);
+    return result;
+  }
+
+  progTestRun(fd: Fd, attr: TestRunAttr = {}): TestRunResult {
+    let type = this.#progTypes.get(fd);
+    if (type === undefined) {
+      type = this.progInfo(fd).type;
+      this.#progTypes.set(fd, type);
+    }
+    return this.#runs.run(fd, type, attr);
+  }
+
+  progBindMap(progFd: Fd, mapFd: Fd): void {
+    const attr = PROG_BIND_MAP.pack(this.sys, { prog_fd: progFd, map_fd: mapFd });
+    this.#cmd.run(`program fd ${progFd}`, abi.BPF_PROG_BIND_MAP, attr);
+  }
+
+  btfLoad(bytes: Uint8Array, options: { logLevel?: number } = {}): Fd {
+    const log = options.logLevel ? new Uint8Array(1 << 20) : undefined;
+    const attr = BTF_LOAD.pack(this.sys, {
+      btf: bytes,
+      btf_size: bytes.length,
+      btf_log_buf: log,
+      btf_log_size: log?.length,
+      btf_log_level: options.logLevel,
+    });
+    return this.own(this.#cmd.run(`BTF of ${bytes.length} bytes`, abi.BPF_BTF_LOAD, attr, bytes, log));
+  }
+
+  // --- ids
+
+  #next(cmd: number, id: number): number | undefined {
+    const attr = GET_ID.pack(this.sys, { start_id: id });
+    const ret = this.#cmd.try(cmd, attr);
+    if (ret === -ENOENT) return undefined;
+    if (ret < 0) this.#cmd.run(`ids after ${id}`, cmd, attr);
+    return GET_ID.unpack(attr).next_id;
+  }
+
+  #byId(what: string, cmd: number, id: number): Fd {
+    return this.own(this.#cmd.run(`${what} ${id}`, cmd, GET_ID.pack(this.sys, { start_id: id })));
+  }
+
+  progGetNextId(id: number): number | undefined {
+    return this.#next(abi.BPF_PROG_GET_NEXT_ID, id);
+  }
+
+  mapGetNextId(id: number): number | undefined {
+    return this.#next(abi.BPF_MAP_GET_NEXT_ID, id);
+  }
+
+  btfGetNextId(id: number): number | undefined {
+    return this.#next(abi.BPF_BTF_GET_NEXT_ID, id);
+  }
+
+  linkGetNextId(id: number): number | undefined {
+    return this.#next(abi.BPF_LINK_GET_NEXT_ID, id);
+  }
+
+  progGetFdById(id: number): Fd {
+    return this.#byId("program", abi.BPF_PROG_GET_FD_BY_ID, id);
+  }
+
+  mapGetFdById(id: number): Fd {
+    return this.#byId("map", abi.BPF_MAP_GET_FD_BY_ID, id);
+  }
+
+  btfGetFdById(id: number): Fd {
+    return this.#byId("BTF", abi.BPF_BTF_GET_FD_BY_ID, id);
+  }
+
+  linkGetFdById(id: number): Fd {
+    return this.#byId("link", abi.BPF_LINK_GET_FD_BY_ID, id);
+  }
+
+  objGetInfo(fd: Fd): ObjInfo {
+    const kind = kindOf(fd);
+    switch (kind) {
+      case "map":
+        return { kind, map: this.mapInfo(fd) };
+      case "prog":
+        return { kind, prog: this.progInfo(fd) };
+      case "btf":
+        return { kind, btf: this.btfInfo(fd) };
+      case "link":
+        return { kind, link: this.linkInfo(fd) };
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  mapInfo(fd: Fd): MapInfo {
+    return this.#maps.info(fd);
+  }
+
+  progInfo(fd: Fd): ProgInfo {
+    return progInfo(this.#cmd, fd);
+  }
+
+  btfInfo(fd: Fd): BtfInfo {
+    return btfInfo(this.#cmd, fd);
+  }
+
+  linkInfo(fd: Fd): LinkInfo {
+    return linkInfo(this.#cmd, fd);
+  }
+
+  // --- links and attachments
+
+  linkCreate(attr: LinkCreateAttr): Fd {
+    return this.own(linkCreate(this.#cmd, attr));
+  }
+
+  linkUpdate(linkFd: Fd, newProgFd: Fd, options: { oldProgFd?: Fd; flags?: number } = {}): void {
+    const { oldProgFd, flags } = options;
+    const attr = LINK_UPDATE.pack(this.sys, {
+      link_fd: linkFd,
+      new_prog_fd: newProgFd,
+      flags: flags ?? (oldProgFd === undefined ? 0 : abi.BPF_F_REPLACE),
+      old_prog_fd: oldProgFd,
+    });
+    this.#cmd.run(`link fd ${linkFd}`, abi.BPF_LINK_UPDATE, attr);
+  }
+
+  linkDetach(linkFd: Fd): void {
+    this.#cmd.run(`link fd ${linkFd}`, abi.BPF_LINK_DETACH, LINK_DETACH.pack(this.sys, { link_fd: linkFd }));
+  }
+
+  rawTracepointOpen(progFd: Fd, name?: string, cookie?: bigint): Fd {
+    return this.own(rawTracepointOpen(this.#cmd, progFd, name, cookie));
+  }
+
+  perfAttach(progFd: Fd, target: PerfTarget, cookie?: bigint): Fd {
+    return perfAttach(this, progFd, target, cookie);
+  }
+
+  progAttach(attr: ProgAttachAttr): void {
+    attachProg(this.#cmd, attr);
+  }
+
+  progDetach(attr: ProgAttachAttr): void {
+    detachProg(this.#cmd, attr);
+  }
+
+  progQuery(attr: ProgQueryAttr): ProgQueryResult {
+    return queryProgs(this.#cmd, attr);
+  }
+
+  iterCreate(linkFd: Fd): Fd {
+    const attr = ITER_CREATE.pack(this.sys, { link_fd: linkFd });
+    return this.own(this.#cmd.run(`link fd ${linkFd}`, abi.BPF_ITER_CREATE, attr));
+  }
+
+  /** Counts runs and their time while the fd is open (BPF_STATS_RUN_TIME). */
+  enableStats(): Fd {
+    return this.own(this.#cmd.run("statistics", abi.BPF_ENABLE_STATS, ENABLE_STATS.pack(this.sys, {})));
+  }
+
+  // --- bpffs
+
+  objPin(fd: Fd, path: string): void {
+    objPin(this.#cmd, fd, path);
+  }
+
+  objGet(path: string, fileFlags = 0): Fd {
+    return this.own(objGet(this.#cmd, path, fileFlags));
+  }
+
+  objUnpin(path: string): void {
+    objUnpin(path);
+  }
+
+  // --- fds
+
+  close(fd: Fd): void {
+    this.#open.delete(fd);
+    this.#maps.forget(fd);
+    this.#progTypes.delete(fd);
+    this.sys.must(`fd ${fd}`, "close", fd);
+  }
+
+  dup(fd: Fd): Fd {
+    return this.own(this.sys.must(`fd ${fd}`, "fcntl", fd, F_DUPFD_CLOEXEC, 3));
+  }
+
+  /** An fd of another process that this one may ptrace. */
+  takeFd(pid: number, fd: number): Fd {
+    const pidFd = this.sys.must(`process ${pid}`, "pidfd_open", pid, 0);
+    try {
+      return this.own(this.sys.must(`fd ${fd} of process ${pid}`, "pidfd_getfd", pidFd, fd, 0));
+    } finally {
+      this.sys.call("close", pidFd);
+    }
+  }
+
+  // --- the kernel
+
+  kernelBtf(): Uint8Array {
+    const path = "/sys/kernel/btf/vmlinux";
+    if (!existsSync(path)) throw new BpfError(ENOENT, `this kernel has no BTF: ${path} is not there`, {});
+    return new Uint8Array(readFileSync(path));
+  }
+
+  onEvent(): () => void {
+    return () => {};
+  }
+}
+
+/** CPUs in a list of ranges: "0-3,5". */
+function countCpus(which: "possible" | "online"): number {
+  const text = readFileSync(`/sys/devices/system/cpu/${which}`, "utf8").trim();
+  return text.split(",").reduce((n, range) => {
+    const [first, last = first] = range.split("-").map(Number);
+    return n + last - first + 1;
+  }, 0);
+}

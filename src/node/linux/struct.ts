@@ -1,0 +1,113 @@
+/**
+ * C structs as tables: members in order give a layout, a layout packs and unpacks bytes.
+ *
+ * Sizes  "u32", "s32" are numbers; "u64" is a bigint when unpacked; "ptr" is packed from an address or from bytes (their
+ *        address) and unpacked as a number; a number n is n bytes of text with NULs behind. Members are aligned as C does.
+ */
+import { fromCString, type Sys } from "./sys.ts";
+
+type Kind = "u8" | "u16" | "u32" | "s32" | "u64" | "ptr" | number;
+
+export type Members = Readonly<Record<string, Kind>>;
+
+/** What a member is packed from. Bytes stand for their address. */
+type Packed<K> = K extends "u64"
+  ? bigint | number
+  : K extends "ptr"
+    ? Uint8Array | number
+    : K extends number
+      ? string
+      : number;
+
+type Unpacked<K> = K extends "u64" ? bigint : K extends number ? string : number;
+
+export type Fields<M extends Members> = { readonly [N in keyof M]?: Packed<M[N]> | undefined };
+
+export interface Struct<M extends Members> {
+  readonly size: number;
+  pack(sys: Sys, fields: Fields<M>): Uint8Array<ArrayBuffer>;
+  /** Members beyond the bytes are 0: an older kernel knows a shorter struct. */
+  unpack(bytes: Uint8Array): { readonly [N in keyof M]: Unpacked<M[N]> };
+  offsetOf(member: keyof M & string): number;
+}
+
+const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, ptr: 8 } as const;
+
+export function struct<const M extends Members>(members: M): Struct<M> {
+  let end = 0;
+  let align = 1;
+  const layout = Object.entries(members).map(([name, kind]) => {
+    const size = typeof kind === "number" ? kind : SIZES[kind];
+    const alignment = typeof kind === "number" ? 1 : size;
+    const off = Math.ceil(end / alignment) * alignment;
+    align = Math.max(align, alignment);
+    end = off + size;
+    return { name, kind, off };
+  });
+  const byName = new Map(layout.map((m) => [m.name, m]));
+  const size = Math.ceil(end / align) * align;
+  return {
+    size,
+    pack(sys, fields) {
+      const out = new Uint8Array(size);
+      const view = new DataView(out.buffer);
+      for (const name in fields) {
+        const value = fields[name] as unknown;
+        const member = byName.get(name);
+        if (value !== undefined && member) put(sys, view, member.off, member.kind, value);
+      }
+      return out;
+    },
+    unpack(bytes) {
+      const whole = new Uint8Array(size);
+      whole.set(bytes.subarray(0, size));
+      const view = new DataView(whole.buffer);
+      const out: Record<string, unknown> = {};
+      for (const { name, kind, off } of layout) out[name] = take(view, off, kind);
+      return out as ReturnType<Struct<M>["unpack"]>;
+    },
+    offsetOf: (member) => byName.get(member)!.off,
+  };
+}
+
+function put(sys: Sys, view: DataView, off: number, kind: Kind, value: unknown): void {
+  if (typeof kind === "number") {
+    const text = new TextEncoder().encode(value as string).subarray(0, kind);
+    new Uint8Array(view.buffer).set(text, off);
+    return;
+  }
+  if (kind === "u8") view.setUint8(off, value as number);
+  else if (kind === "u16") view.setUint16(off, value as number, true);
+  else if (kind === "u64" || kind === "ptr") putU64(sys, view, off, value as number | bigint | Uint8Array);
+  else view.setUint32(off, value as number, true);
+}
+
+function putU64(sys: Sys, view: DataView, off: number, value: number | bigint | Uint8Array): void {
+  if (typeof value === "bigint") {
+    view.setBigUint64(off, value, true);
+    return;
+  }
+  const n = typeof value === "number" ? value : sys.addressOf(value);
+  view.setUint32(off, n >>> 0, true);
+  view.setUint32(off + 4, Math.floor(n / 2 ** 32), true);
+}
+
+function take(view: DataView, off: number, kind: Kind): unknown {
+  if (typeof kind === "number") return fromCString(new Uint8Array(view.buffer, off, kind));
+  switch (kind) {
+    case "u8":
+      return view.getUint8(off);
+    case "u16":
+      return view.getUint16(off, true);
+    case "u32":
+      return view.getUint32(off, true);
+    case "s32":
+      return view.getInt32(off, true);
+    case "u64":
+      return view.getBigUint64(off, true);
+    case "ptr":
+      return Number(view.getBigUint64(off, true));
+    default:
+      return kind satisfies never;
+  }
+}

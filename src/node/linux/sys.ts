@@ -1,0 +1,126 @@
+/**
+ * System calls from JavaScript: libc's syscall() through koffi, an optional package that is loaded on first use.
+ *
+ * Arguments  numbers; a pointer is addressOf(bytes). Whoever passes a pointer keeps the bytes reachable until the call
+ *            returns (Sys.keep), because a garbage collector that sees no reference may free them before.
+ * Results    the call's result, or -errno.
+ */
+import { createRequire } from "node:module";
+import type { Errno } from "../../abi/errno.ts";
+import { BpfError, EOPNOTSUPP, errnoName } from "../../abi/errno.ts";
+
+/** The part of koffi that is used. */
+interface Koffi {
+  load(path: string | null): { func(name: string, result: string, args: readonly string[]): SyscallFunction };
+  address(value: unknown): bigint;
+  view(address: number | bigint, len: number): ArrayBuffer;
+  errno(): number;
+}
+
+type SyscallFunction = {
+  (...args: number[]): number;
+  async(...args: unknown[]): void;
+};
+
+/** Numbers by architecture, as Node calls it. */
+const NUMBERS = {
+  read: { x64: 0, arm64: 63 },
+  write: { x64: 1, arm64: 64 },
+  close: { x64: 3, arm64: 57 },
+  mmap: { x64: 9, arm64: 222 },
+  munmap: { x64: 11, arm64: 215 },
+  ioctl: { x64: 16, arm64: 29 },
+  socket: { x64: 41, arm64: 198 },
+  sendto: { x64: 44, arm64: 206 },
+  recvfrom: { x64: 45, arm64: 207 },
+  bind: { x64: 49, arm64: 200 },
+  fcntl: { x64: 72, arm64: 25 },
+  unlinkat: { x64: 263, arm64: 35 },
+  statfs: { x64: 137, arm64: 43 },
+  mount: { x64: 165, arm64: 40 },
+  umount2: { x64: 166, arm64: 39 },
+  unshare: { x64: 272, arm64: 97 },
+  setns: { x64: 308, arm64: 268 },
+  openat: { x64: 257, arm64: 56 },
+  epoll_create1: { x64: 291, arm64: 20 },
+  epoll_ctl: { x64: 233, arm64: 21 },
+  epoll_pwait: { x64: 281, arm64: 22 },
+  eventfd2: { x64: 290, arm64: 19 },
+  perf_event_open: { x64: 298, arm64: 241 },
+  prlimit64: { x64: 302, arm64: 261 },
+  bpf: { x64: 321, arm64: 280 },
+  pidfd_open: { x64: 434, arm64: 434 },
+  pidfd_getfd: { x64: 438, arm64: 438 },
+} as const satisfies Record<string, { x64: number; arm64: number }>;
+
+export type SyscallName = keyof typeof NUMBERS;
+
+export class Sys {
+  readonly #koffi: Koffi;
+  readonly #syscall: SyscallFunction;
+  readonly #arch: "x64" | "arm64";
+  /** What the kernel is looking at; replaced by the next call. */
+  keep: readonly unknown[] = [];
+
+  /** @throws EOPNOTSUPP where there is no Linux, no koffi, or no table of numbers */
+  constructor() {
+    const { platform, arch } = process;
+    if (platform !== "linux") throw new BpfError(EOPNOTSUPP, `the real kernel: ${platform} seen, Linux wanted`);
+    if (arch !== "x64" && arch !== "arm64") {
+      throw new BpfError(EOPNOTSUPP, `the real kernel: architecture ${arch} seen, x64 or arm64 wanted`);
+    }
+    this.#arch = arch;
+    try {
+      this.#koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    } catch (e) {
+      throw new BpfError(EOPNOTSUPP, "the real kernel needs the optional package koffi (npm install koffi)", {}, e);
+    }
+    this.#syscall = this.#koffi.load(null).func("syscall", "int64", Array(7).fill("int64"));
+  }
+
+  call(name: SyscallName, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): number {
+    const ret = this.#syscall(NUMBERS[name][this.#arch], a, b, c, d, e, f);
+    return ret === -1 ? -this.#koffi.errno() : ret;
+  }
+
+  /** As call(), on a thread of its own, so that a call that waits does not block the event loop. */
+  callAsync(name: SyscallName, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): Promise<number> {
+    return new Promise((resolve) => {
+      const nr = NUMBERS[name][this.#arch];
+      // errno belongs to that thread and is gone: callers learn only that the call failed
+      this.#syscall.async(nr, a, b, c, d, e, f, (_: unknown, ret: number) => resolve(ret));
+    });
+  }
+
+  /** As call(). @throws BpfError that begins with `what` */
+  must(what: string, name: SyscallName, ...args: number[]): number {
+    const ret = this.call(name, ...args);
+    if (ret < 0) throw sysError(-ret, `${what}: ${name}`);
+    return ret;
+  }
+
+  /** Valid as long as the bytes are reachable. */
+  addressOf(bytes: Uint8Array): number {
+    return Number(this.#koffi.address(bytes.buffer)) + bytes.byteOffset;
+  }
+
+  /** Memory of this process as an ArrayBuffer; it must not be touched once it is unmapped. */
+  view(address: number, len: number): ArrayBuffer {
+    return this.#koffi.view(address, len);
+  }
+}
+
+export function sysError(errno: number, message: string, context: Record<string, unknown> = {}): BpfError {
+  return new BpfError(errno as Errno, message, { ...context, errno: errnoName(errno) });
+}
+
+/** NUL-terminated, as system calls take names and paths. */
+export function cString(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** Text up to the first NUL. */
+export function fromCString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
