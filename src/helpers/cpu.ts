@@ -1,5 +1,5 @@
 /**
- * The CPU, random numbers and per-CPU kernel variables.
+ * The CPU, random numbers and per-CPU kernel variables, of which there is one copy for all CPUs.
  *
  * Source   kernel/bpf/helpers.c.
  */
@@ -10,7 +10,6 @@ import {
   BPF_FUNC_per_cpu_ptr,
   BPF_FUNC_this_cpu_ptr,
 } from "../abi/bpf.ts";
-import { ENOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
 import {
   ARG_ANYTHING,
@@ -53,7 +52,7 @@ export const per_cpu_ptr: Helper = {
     ret: RET_PTR_TO_MEM_OR_BTF_ID | PTR_MAYBE_NULL | MEM_RDONLY,
   },
   abi: "pp:p",
-  unsupported: { errno: ENOTSUPP, reason: "per-CPU variables of the kernel are not modelled" },
+  call: (rt, ptr, cpu) => (cpu >>> 0 < rt.nCpus ? ptr : 0),
 };
 
 export const this_cpu_ptr: Helper = {
@@ -61,5 +60,5 @@ export const this_cpu_ptr: Helper = {
   name: "this_cpu_ptr",
   proto: { args: [ARG_PTR_TO_PERCPU_BTF_ID], ret: RET_PTR_TO_MEM_OR_BTF_ID | MEM_RDONLY },
   abi: "p:p",
-  unsupported: { errno: ENOTSUPP, reason: "per-CPU variables of the kernel are not modelled" },
+  call: (_rt, ptr) => ptr,
 };
