@@ -145,9 +145,6 @@ function resolveKsym(env: VerifierEnv, i: number): void {
   if (!env.platform.config.kallsymsAll) {
     env.reject(ENOENT, `ldimm64 failed to find the address for kernel symbol '${btf.nameOf(id)}'.`);
   }
-  if (env.platform.kallsyms && !env.platform.kallsyms(btf.nameOf(id))) {
-    env.reject(ENOENT, `ldimm64 failed to find the address for kernel symbol '${btf.nameOf(id)}'.`);
-  }
   const type = btf.ref(id);
   const resolved = btf.skipModifiers(type);
   if (isPercpu(btf, id)) {

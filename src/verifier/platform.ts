@@ -86,8 +86,6 @@ export interface Platform extends PlatformTables {
   readonly btf?: Btf | undefined;
   readonly limits: Limits;
   readonly config: KernelConfig;
-  /** Does the kernel's symbol table hold this variable? Absent = it holds all (CONFIG_KALLSYMS_ALL). */
-  readonly kallsyms?: ((name: string) => boolean) | undefined;
 }
 
 /** A program that another one attaches to: freplace, fentry of a BPF program. */
