@@ -338,7 +338,10 @@ export interface MapReader {
 export interface Bpf {
   // Maps
   mapCreate(attr: MapCreateAttr): Fd;
-  /** Percpu maps: one value per possible CPU, each rounded up to 8 bytes. @throws ENOENT */
+  /**
+   * Percpu maps: one value per possible CPU, each rounded up to 8 bytes. Bloom filters: `key` is the value asked for.
+   * @throws ENOENT
+   */
   mapLookupElem(fd: Fd, key: Uint8Array, flags?: bigint): Uint8Array;
   mapUpdateElem(fd: Fd, key: Uint8Array, value: Uint8Array, flags?: bigint): void;
   mapDeleteElem(fd: Fd, key: Uint8Array, flags?: bigint): void;

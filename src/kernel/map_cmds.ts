@@ -85,7 +85,9 @@ export function mapInfo(map: KMap): MapInfo {
 }
 
 export function mapLookupElem(map: KMap, key: Uint8Array, flags: bigint): Uint8Array {
-  const value = map.map.lookup(key, Number(flags));
+  // maps without keys: what a bloom filter is asked for
+  const asked = map.keySize === 0 ? padded(key, map.valueSize) : undefined;
+  const value = map.map.lookup(asked ? new Uint8Array() : key, Number(flags), asked);
   if (!value) throw map.map.error(ENOENT, "no such key");
   return value;
 }
@@ -109,4 +111,10 @@ const pick = ({ keys, values, count }: BatchRead) => ({ keys, values, count });
 export function finishBatch(map: KMap, done: BatchWrite): number {
   if (done.errno) throw map.map.error(done.errno, `element ${done.count} of a batch`, { count: done.count });
   return done.count;
+}
+
+function padded(bytes: Uint8Array, size: number): Uint8Array {
+  const out = new Uint8Array(size);
+  out.set(bytes.subarray(0, size));
+  return out;
 }
