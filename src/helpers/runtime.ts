@@ -12,11 +12,6 @@ export function retBig(rt: Runtime, value: bigint): number {
   return ret64(rt, Number(value & 0xffffffffn), Number((value >> 32n) & 0xffffffffn));
 }
 
-/** A negative errno (or any small signed number) as a "q" result. */
-export function retInt(rt: Runtime, value: number): number {
-  return ret64(rt, value, value < 0 ? -1 : 0);
-}
-
 export function big(lo: number, hi: number): bigint {
   return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 }

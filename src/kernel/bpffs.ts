@@ -7,7 +7,7 @@
 import { BpfError, EEXIST, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import type { KObject } from "./objects.ts";
 
-export const BPFFS_ROOT = "/sys/fs/bpf";
+const BPFFS_ROOT = "/sys/fs/bpf";
 
 export class Bpffs {
   readonly #pins = new Map<string, KObject>();

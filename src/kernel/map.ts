@@ -16,7 +16,7 @@ import type { Kernel } from "./kernel.ts";
 import { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
 
-export interface MapFacts {
+interface MapFacts {
   readonly btf: KBtf | undefined;
   readonly btfKeyTypeId: number;
   readonly btfValueTypeId: number;

@@ -281,7 +281,7 @@ function lineRecords(bytes: Uint8Array, recSize: number): LineInfoRec[] {
 }
 
 /** SHA-256 over the instructions with map references blanked, first 8 bytes in hex. */
-export function progTag(insnBytes: Uint8Array): string {
+function progTag(insnBytes: Uint8Array): string {
   const bytes = insnBytes.slice();
   const LD_IMM64 = 0x18;
   for (let at = 0; at + 16 <= bytes.length; at += 8) {

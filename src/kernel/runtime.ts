@@ -8,7 +8,7 @@ import type { Runnable } from "../interp/image.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import type { Memory, VAddr } from "../memory/memory.ts";
 
-export interface RuntimeSources {
+interface RuntimeSources {
   /** Nanoseconds since boot. */
   readonly monotonicNs: () => bigint;
   /** A u32. */

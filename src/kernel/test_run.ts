@@ -70,7 +70,7 @@ export function refuse(prog: Prog, what: string, context: Record<string, unknown
 }
 
 /** Copies bytes into fresh memory of at least `room` bytes for the time of a run. */
-export function withBytes<T>(kernel: Kernel, bytes: Uint8Array, room: number, body: (addr: VAddr) => T): T {
+function withBytes<T>(kernel: Kernel, bytes: Uint8Array, room: number, body: (addr: VAddr) => T): T {
   const addr = kernel.memory.alloc(Math.max(bytes.length, room, 8));
   try {
     kernel.memory.writeBytes(addr, bytes);

@@ -24,9 +24,11 @@ const SOCK = {
 } as const;
 export const SOCK_BYTES = 80;
 
-export const TCP_ESTABLISHED = 1;
-export const TCP_LISTEN = 10;
+const TCP_ESTABLISHED = 1;
+const TCP_CLOSE = 7;
+const TCP_LISTEN = 10;
 const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 
@@ -89,7 +91,7 @@ export class Sockets {
   }
 
   add(spec: SocketSpec): Socket {
-    const proto = spec.proto === "tcp" ? IPPROTO_TCP : 17;
+    const proto = spec.proto === "tcp" ? IPPROTO_TCP : IPPROTO_UDP;
     const addr = this.#memory.alloc(SOCK_BYTES);
     fillSock(this.#memory, addr, {
       family: spec.family,
@@ -98,7 +100,7 @@ export class Sockets {
       localPort: spec.localPort,
       remotePort: spec.remotePort ?? 0,
       proto,
-      state: spec.remote ? TCP_ESTABLISHED : spec.proto === "tcp" ? TCP_LISTEN : 7,
+      state: spec.remote ? TCP_ESTABLISHED : spec.proto === "tcp" ? TCP_LISTEN : TCP_CLOSE,
     });
     const socket = new Socket(spec, addr, this.#nextCookie++);
     this.#byAddr.set(addr, socket);

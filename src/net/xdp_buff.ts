@@ -4,7 +4,7 @@
  * Layout   assembly/net/layout.ts. Bytes beyond the page's linear part are fragments, one block behind the record.
  * Owner    whoever makes it calls free().
  */
-import { ETH_HLEN, HEADROOM, TAILROOM, XDP, XDP_RECORD_SIZE } from "../helpers/packet_layout.ts";
+import { HEADROOM, TAILROOM, XDP, XDP_RECORD_SIZE } from "../helpers/packet_layout.ts";
 import type { Memory, VAddr } from "../memory/memory.ts";
 
 export const PAGE_SIZE = 4096;
@@ -88,7 +88,3 @@ export class XdpBuff {
     this.memory.free(this.addr);
   }
 }
-
-/** Linear bytes that fit one page, metadata not counted. */
-export const MAX_LINEAR = PAGE_SIZE - HEADROOM - TAILROOM;
-export const MIN_PACKET = ETH_HLEN;
