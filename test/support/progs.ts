@@ -15,9 +15,10 @@ import { fromHex, toHex } from "../../src/bytes/hex.ts";
 import type { EngineName } from "../../src/interp/image.ts";
 import { assemble } from "../../src/isa/assemble.ts";
 import { encode } from "../../src/isa/codec.ts";
-import type { Fd, TestRunAttr } from "../../src/kernel/bpf.ts";
+import type { Bpf, Fd, TestRunAttr } from "../../src/kernel/bpf.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import { createKernel } from "../../src/net/create.ts";
+import { withLinux } from "./kernels.ts";
 
 export interface RunCase {
   /** Hex. */
@@ -137,40 +138,45 @@ export function runSkep(c: ProgCase, engine: EngineName, options: KernelOptions 
   const kernel = createKernel({ engine, ...options });
   const proc = kernel.spawn();
   try {
-    const { bytes, mapRefs } = build(c);
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const fds: Fd[] = Object.values(c.maps ?? {}).map(([mapType, keySize, valueSize, maxEntries]) =>
-      proc.mapCreate({ mapType, keySize, valueSize, maxEntries }),
-    );
-    for (const [at, n] of mapRefs) view.setInt32(at * 8 + 4, fds[n]!, true);
-    let fd: Fd;
-    try {
-      fd = proc.progLoad({
-        progType: c.type,
-        insns: bytes,
-        license: c.license ?? "GPL",
-        expectedAttachType: c.expectedAttachType ?? 0,
-        progFlags: c.flags ?? 0,
-        name: "t",
-        logLevel: 1,
-      }).fd;
-    } catch (error) {
-      if (!(error instanceof BpfError)) throw error;
-      return { errno: error.errno, runs: [] };
-    }
-    const runs = c.runs.map(({ dataIn, ctxIn, plain: _, ...rest }) => {
-      const attr: TestRunAttr = {
-        ...rest,
-        ...(dataIn === undefined ? {} : { dataIn: fromHex(dataIn) }),
-        ...(ctxIn === undefined ? {} : { ctxIn: fromHex(ctxIn) }),
-      };
-      return errnoOf(() => proc.progTestRun(fd, attr));
-    });
-    return brief({ errno: 0, runs });
+    return runOn(proc, c);
   } finally {
     proc.exit();
     kernel.assertEmpty();
   }
+}
+
+/** One case on any kernel. */
+export function runOn(bpf: Bpf, c: ProgCase): Outcome {
+  const { bytes, mapRefs } = build(c);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const fds: Fd[] = Object.values(c.maps ?? {}).map(([mapType, keySize, valueSize, maxEntries]) =>
+    bpf.mapCreate({ mapType, keySize, valueSize, maxEntries }),
+  );
+  for (const [at, n] of mapRefs) view.setInt32(at * 8 + 4, fds[n]!, true);
+  let fd: Fd;
+  try {
+    fd = bpf.progLoad({
+      progType: c.type,
+      insns: bytes,
+      license: c.license ?? "GPL",
+      expectedAttachType: c.expectedAttachType ?? 0,
+      progFlags: c.flags ?? 0,
+      name: "t",
+      logLevel: 1,
+    }).fd;
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    return { errno: error.errno, runs: [] };
+  }
+  const runs = c.runs.map(({ dataIn, ctxIn, plain: _, ...rest }) => {
+    const attr: TestRunAttr = {
+      ...rest,
+      ...(dataIn === undefined ? {} : { dataIn: fromHex(dataIn) }),
+      ...(ctxIn === undefined ? {} : { ctxIn: fromHex(ctxIn) }),
+    };
+    return errnoOf(() => bpf.progTestRun(fd, attr));
+  });
+  return brief({ errno: 0, runs });
 }
 
 /** Describes the table: every case on every engine equals the record. */
@@ -205,6 +211,12 @@ export function progTests(
       asked.forEach((c, i) => {
         expect({ name: c.name, ...now[i] }).toEqual({ name: c.name, ...record[c.name] });
       });
+    });
+    it.skipIf(reason)("skep/linux on the running kernel agrees with the record", () => {
+      for (const c of asked) {
+        const now = withLinux((bpf) => runOn(bpf, c));
+        expect({ name: c.name, ...now }).toEqual({ name: c.name, ...record[c.name] });
+      }
     });
   });
 }
