@@ -37,6 +37,9 @@ export {
 } from "./net/capture/types.ts";
 export { type CaptureWriter, captureWriter, pcapngWriter } from "./net/capture/writer.ts";
 export { createKernel, type NetKernel } from "./net/create.ts";
-export type { DeviceOptions, NetDevice } from "./net/device.ts";
+export type { DeviceOptions, DeviceStats, NetDevice } from "./net/device.ts";
+export type { Net } from "./net/net.ts";
+export type { Route } from "./net/route.ts";
+export type { Socket, SocketSpec } from "./net/sock.ts";
 export { openSpec } from "./object/open.ts";
 export type * from "./object/spec.ts";
