@@ -329,6 +329,7 @@ export class Batch {
   #report(n: number): void {
     const { memory } = this.#kernel;
     const { onResult } = this.#options;
+    if (!onResult && this.#xdp) return;
     for (let i = 0; i < n; i++) {
       const at = (this.#results + i * RESULT_SIZE) >> 2;
       const words = memory.i32;
