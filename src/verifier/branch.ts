@@ -5,7 +5,7 @@
  * are copies of just the used size.
  * Source   kernel/bpf/verifier.c: copy_verifier_state, push_stack, push_async_cb, pop_stack, update_branch_counts.
  */
-import { E2BIG } from "../abi/errno.ts";
+import { EFAULT, type Errno } from "../abi/errno.ts";
 import { NOSPEC, type VerifierEnv } from "./env.ts";
 import { F_CALLSITE, F_FRAMENO, F_SUBPROGNO } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
@@ -114,21 +114,27 @@ export function leaveFrame(env: VerifierEnv, state: VState): void {
   state.curframe--;
 }
 
-function push(env: VerifierEnv, state: VState, insnIdx: number, prevInsnIdx: number, what: string): void {
+function push(env: VerifierEnv, state: VState, insnIdx: number, prevInsnIdx: number, what: string, errno: Errno): void {
   env.pending.push({ state, insnIdx, prevInsnIdx, logPos: env.log.pos });
   const n = env.pending.length;
-  if (n > env.limits.jmpSeq) env.reject(E2BIG, `The sequence of ${n} jumps is too complex${what}.`);
+  if (n > env.limits.jmpSeq) env.reject(errno, `The sequence of ${n} jumps is too complex${what}.`);
   env.probe?.pushed?.(env);
 }
 
 /**
  * Keeps a copy of the running state to be continued at insnIdx; its frames may be edited.
- * @throws Reject E2BIG past the limit of pending jumps
+ * @param errno  what is refused with past the limit of pending jumps: EFAULT for jumps, ENOMEM for most others
  */
-export function pushStack(env: VerifierEnv, insnIdx: number, prevInsnIdx: number, speculative: boolean): VState {
+export function pushStack(
+  env: VerifierEnv,
+  insnIdx: number,
+  prevInsnIdx: number,
+  speculative: boolean,
+  errno: Errno = EFAULT,
+): VState {
   const state = cloneState(env, env.cur);
   state.speculative ||= speculative;
-  push(env, state, insnIdx, prevInsnIdx, "");
+  push(env, state, insnIdx, prevInsnIdx, "", errno);
   if (state.parent) state.parent.branches++;
   return state;
 }
@@ -147,7 +153,7 @@ export function pushAsyncCb(
   const frame = env.R.allocLiveFrame();
   initFrame(env, frame, BPF_MAIN_FUNC, 0, subprog);
   state.frames = [frame];
-  push(env, state, insnIdx, prevInsnIdx, " for async cb");
+  push(env, state, insnIdx, prevInsnIdx, " for async cb", EFAULT);
   return state;
 }
 

@@ -8,7 +8,7 @@
 
 import * as abi from "../abi/bpf.ts";
 import { BPF_MAP_TYPE_HASH_OF_MAPS } from "../abi/bpf.ts";
-import { E2BIG, EFAULT, ENOTSUPP } from "../abi/errno.ts";
+import { E2BIG, EFAULT, ENOMEM, ENOTSUPP } from "../abi/errno.ts";
 import { BTF_KIND_STRUCT } from "../btf/kinds.ts";
 import { enterFrame, pushAsyncCb, pushStack } from "./branch.ts";
 import { fieldAt } from "./btf_record.ts";
@@ -76,7 +76,7 @@ export function pushCallbackCall(
     setCallee(env, caller, callee, insnIdx);
     return;
   }
-  const state = pushStack(env, sub.start, insnIdx, false);
+  const state = pushStack(env, sub.start, insnIdx, false, ENOMEM);
   setupFuncEntry(env, subprog, insnIdx, setCallee, state);
   state.callbackUnrollDepth++;
   const inState = state.frames[state.curframe - 1];

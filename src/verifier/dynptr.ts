@@ -75,6 +75,8 @@ export function stackObjSpi(env: VerifierEnv, r: Reg, kind: string, nrSlots: num
   }
   const off = R.off(r) + R.value(r);
   const spi = Math.floor((-off - 1) / 8);
+  // Just above the stack: Linux 6.18 takes that for the topmost slot, and lets bpf_iter_*_next() run there. We do not.
+  if (off === 0 && nrSlots === 1) return SPI_OUT_OF_RANGE;
   if (off % 8 || spi + 1 < nrSlots) {
     env.verbose(`cannot pass in ${kind} at an offset=${off}\n`);
     return -EINVAL;

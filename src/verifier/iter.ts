@@ -5,7 +5,7 @@
  * splits: one goes on with an element, the other finds the iterator drained and r0 NULL.
  * Source   mark_stack_slots_iter(), process_iter_arg(), process_iter_next_call() in kernel/bpf/verifier.c.
  */
-import { EFAULT, EINVAL, EPROTO } from "../abi/errno.ts";
+import { EFAULT, EINVAL, ENOMEM, EPROTO } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import { BTF_KIND_PTR } from "../btf/kinds.ts";
 import { MEM_RCU, PTR_UNTRUSTED } from "../helpers/types.ts";
@@ -167,7 +167,7 @@ export function processIterNext(env: VerifierEnv, insnIdx: number, place: IterPl
     const { parent } = cur;
     if (!parent || parent.insnIdx !== insnIdx) env.reject(EFAULT, "bug: bad parent state for iter next call");
     const prev = findPrevEntry(env, parent, insnIdx);
-    const queued = pushStack(env, insnIdx + 1, insnIdx, false);
+    const queued = pushStack(env, insnIdx + 1, insnIdx, false, ENOMEM);
     const queuedSlot = iterSlot(env, queued, place);
     R.setIterState(queuedSlot, ACTIVE);
     R.setIterDepth(queuedSlot, R.iterDepth(queuedSlot) + 1);

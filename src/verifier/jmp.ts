@@ -5,7 +5,7 @@
  * Source   kernel/bpf/verifier.c: check_cond_jmp_op, is_branch_taken, reg_set_min_max, sync_linked_regs,
  *          find_good_pkt_pointers, mark_ptr_or_null_regs.
  */
-import { EACCES, EINVAL } from "../abi/errno.ts";
+import { EACCES, EINVAL, ENOMEM } from "../abi/errno.ts";
 import { PTR_MAYBE_NULL } from "../helpers/types.ts";
 import { pushStack } from "./branch.ts";
 import { hasField } from "./btf_record.ts";
@@ -273,7 +273,7 @@ function checkMayGoto(env: VerifierEnv, i: number): void {
     env.reject(EINVAL, `invalid may_goto off ${off[i]} imm ${imm[i]}`);
   }
   const prev = env.cur.parent && findPrevEntry(env, env.cur.parent, i);
-  const queued = pushStack(env, i + 1, i, false);
+  const queued = pushStack(env, i + 1, i, false, ENOMEM);
   queued.mayGotoDepth++;
   if (prev) widenImpreciseScalars(env, prev, queued);
   env.insnIdx = i + off[i] + 1;

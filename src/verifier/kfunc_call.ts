@@ -3,7 +3,7 @@
  *
  * Source   check_kfunc_call() in kernel/bpf/verifier.c, Linux 6.18.
  */
-import { EACCES, EFAULT, EINVAL } from "../abi/errno.ts";
+import { EACCES, EFAULT, EINVAL, ENOMEM } from "../abi/errno.ts";
 import { BTF_KIND_PTR, BTF_KIND_UNKN, kindName } from "../btf/kinds.ts";
 import {
   MEM_ALLOC,
@@ -104,7 +104,7 @@ export function checkKfuncCall(env: VerifierEnv, insnIdx: number): void {
 
 /** The path on which the lock was not taken: r0 is an errno. */
 function pushFailedLock(env: VerifierEnv, insnIdx: number): void {
-  const state = pushStack(env, insnIdx + 1, insnIdx, false);
+  const state = pushStack(env, insnIdx + 1, insnIdx, false, ENOMEM);
   // The lock itself was recorded while its argument was checked; the queued path does without.
   const last = state.refs[state.refs.length - 1];
   state.refs = state.refs.filter((r) => r !== last);

@@ -14,7 +14,7 @@ import {
   BPF_PROG_TYPE_TRACING,
   BPF_TRACE_ITER,
 } from "../abi/bpf.ts";
-import { E2BIG, EACCES, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import { E2BIG, EACCES, EEXIST, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import {
   BTF_KIND_ENUM,
   BTF_KIND_ENUM64,
@@ -85,7 +85,7 @@ function exceptionCallbackStart(env: VerifierEnv): number {
   if (!btf || !funcInfo?.length) return 0;
   const tags = btf.declTags(funcInfo[0].typeId).filter((t) => t.startsWith("exception_callback:"));
   if (tags.length === 0) return 0;
-  if (tags.length > 1) env.reject(EINVAL, "multiple exception callback tags for main subprog");
+  if (tags.length > 1) env.reject(EEXIST, "multiple exception callback tags for main subprog");
   const name = tags[0].slice("exception_callback:".length);
   const id = btf.byName(name, BTF_KIND_FUNC);
   if (!id) env.reject(EINVAL, `exception callback '${name}' could not be found in BTF`);

@@ -95,7 +95,7 @@ function run(input: VerifyInput, wasm: VerifierWasm): VerifiedProg {
       sourceLine: lineInfoText(input, env.insnIdx)?.text,
       stats,
       context: { name: input.name },
-      explain: () => explainFailure(failure.errno, (probe, see) => replay(kept, probe, see)),
+      explain: () => explainFailure(last, (probe, see) => replay(kept, probe, see)),
     });
   }
   return verified(env, depths, stats);
@@ -294,7 +294,7 @@ function statsOf(env: VerifierEnv, timeUs: number): VerifierStats {
     totalStates: env.totalStates,
     peakStates: env.peakStates,
     markRead: 0,
-    stackDepth: env.subprogs.map((s) => s.stackDepth).join("+"),
+    stackDepth: env.subprogs.map((s) => s.stackDepth).join("+") || "0",
     timeUs,
   };
 }
