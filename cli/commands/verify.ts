@@ -5,11 +5,12 @@ import { Kernel } from "../../src/kernel/kernel.ts";
 import { loadAlone, type Verdict } from "../../src/loader/load_alone.ts";
 import { readFile } from "../../src/node/files.ts";
 import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
-import { runningKernelFacts } from "../../src/node/kernel_facts.ts";
+import { kernelConfig, runningKernelFacts } from "../../src/node/kernel_facts.ts";
 import { openSpec } from "../../src/object/open.ts";
 import type { ObjectSpec } from "../../src/object/spec.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
 import type { ComplexityReport, Explanation } from "../../src/verifier/explain/explanation.ts";
+import { linux618 } from "../../src/verifier/profile.ts";
 import { complexityView } from "../complexity_view.ts";
 import { explanationView } from "../explain_view.ts";
 import { colors, formatCount, type Io, table, UsageError } from "../output.ts";
@@ -50,6 +51,7 @@ export const verify: CliCommand = {
     const logLevel = log === undefined ? 4 : level(log);
     const kernelBtf = loadKernelBtf(btf).btf;
     const facts = btf === undefined ? runningKernelFacts() : {};
+    const platform = linux618(kernelBtf, kernelConfig(facts.kconfig));
     const rows: Row[] = [];
     const messages: string[] = [];
     const views: string[] = [];
@@ -82,23 +84,13 @@ export const verify: CliCommand = {
       const progs = spec.progs.filter((p) => names === undefined || names.includes(p.name));
       matched ||= progs.length > 0;
       for (const { name } of progs) {
-        const kernel = new Kernel({ kernelBtf });
-        const {
-          log: text,
-          insnIdx: _,
-          stats,
-          message,
-          explain: why,
-          ...row
-        } = loadAlone(spec, name, kernel.spawn(), {
-          ...facts,
-          kernelBtf,
-          logLevel,
-          complexity: complexity === true,
-        });
+        const kernel = new Kernel({ platform });
+        const options = { ...facts, kernelBtf, logLevel, complexity: complexity === true };
+        const verdict = loadAlone(spec, name, kernel.spawn(), options);
+        const text = verdict.log;
         if (log !== undefined && !asJson) io.out(`${text}${text.endsWith("\n") ? "" : "\n"}`);
-        const explanation = explain ? why() : undefined;
-        yield { row, message, explanation, work: stats?.complexity };
+        const explanation = explain ? verdict.explain() : undefined;
+        yield { row: rowOf(verdict), message: verdict.message, explanation, work: verdict.stats?.complexity };
       }
     }
   },
@@ -109,6 +101,11 @@ interface Result {
   readonly message: string;
   readonly explanation?: Explanation | undefined;
   readonly work?: ComplexityReport | undefined;
+}
+
+function rowOf(v: Verdict): Row {
+  const { file, prog, sec, type, verdict, stage, errno, insns, states, us, msg } = v;
+  return { file, prog, sec, type, verdict, stage, errno, insns, states, us, msg };
 }
 
 function unopened(file: string, e: BpfError): Row {

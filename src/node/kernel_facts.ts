@@ -5,7 +5,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { gunzipSync } from "node:zlib";
+import { BPF_PROG_TYPE_LIRC_MODE2, BPF_PROG_TYPE_LSM, BPF_PROG_TYPE_NETFILTER } from "../abi/bpf.ts";
 import type { LoadOptions } from "../loader/object.ts";
+import { FULL_CONFIG, type KernelConfig } from "../verifier/platform.ts";
 
 /** Options of BpfObject.load() and loadAlone() for the running kernel. */
 export function runningKernelFacts(): Pick<LoadOptions, "kconfig" | "kernelRelease" | "kallsyms"> {
@@ -21,6 +23,28 @@ export function runningKernelFacts(): Pick<LoadOptions, "kconfig" | "kernelRelea
     },
   };
 }
+
+/**
+ * What the text of a configuration says about loading programs.
+ *
+ * @param kconfig undefined = nothing is known, everything is taken to be there
+ */
+export function kernelConfig(kconfig: string | undefined): KernelConfig {
+  if (kconfig === undefined) return FULL_CONFIG;
+  const isSet = (option: string) => new RegExp(`^${option}=y$`, "m").test(kconfig);
+  return {
+    ...FULL_CONFIG,
+    kallsymsAll: isSet("CONFIG_KALLSYMS_ALL"),
+    missingProgTypes: OPTIONAL_PROG_TYPES.flatMap(([option, type]) => (isSet(option) ? [] : [type])),
+  };
+}
+
+/** Program types that a kernel with bpf(2) may still lack. */
+const OPTIONAL_PROG_TYPES = [
+  ["CONFIG_BPF_LIRC_MODE2", BPF_PROG_TYPE_LIRC_MODE2],
+  ["CONFIG_BPF_LSM", BPF_PROG_TYPE_LSM],
+  ["CONFIG_NETFILTER_BPF_LINK", BPF_PROG_TYPE_NETFILTER],
+] as const;
 
 /** As libbpf looks for it: /boot/config-RELEASE (gzipped or not), then /proc/config.gz. */
 function readConfig(): string | undefined {
