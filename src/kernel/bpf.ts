@@ -205,12 +205,23 @@ export interface LinkCreateAttr {
   };
 }
 
-/** What perfAttach() attaches to. Offsets in bytes; those of a uprobe are from the start of the file. */
+/** What perfAttach() attaches to. */
 export type PerfTarget =
-  | { readonly kind: "kprobe"; readonly symbol: string; readonly offset?: number; readonly retprobe?: boolean }
+  | {
+      readonly kind: "kprobe";
+      readonly symbol: string;
+      /** Bytes into the function. */
+      readonly offset?: number;
+      readonly retprobe?: boolean;
+      /** The symbol is a system call by its bare name ("nanosleep"). */
+      readonly syscall?: boolean;
+    }
   | {
       readonly kind: "uprobe";
       readonly path: string;
+      /** Function in the file's symbol table. */
+      readonly symbol?: string;
+      /** Bytes into the function, or into the file. */
       readonly offset: number;
       readonly retprobe?: boolean;
       /** Default: all processes. */

@@ -1,12 +1,12 @@
 /**
  * Attaching a program where its section says, and the link that comes of it.
  *
- * One entry per way of attaching (SecDef.attach). What needs more than bpf(2) offers (perf events for kprobes, uprobes
- * and classic tracepoints) is an entry with its reason.
+ * One entry per way of attaching (SecDef.attach). Kprobes, uprobes and classic tracepoints attach through perf events,
+ * which a kernel may lack (Bpf.perfAttach): EOPNOTSUPP then.
  */
 import * as abi from "../abi/bpf.ts";
 import { BpfError, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
-import type { Bpf, Fd, LinkCreateAttr, LinkInfo } from "../kernel/bpf.ts";
+import type { Bpf, Fd, LinkCreateAttr, LinkInfo, PerfTarget } from "../kernel/bpf.ts";
 import type { SecAttach } from "../progs/sec.ts";
 
 /** Where to attach, as far as the section does not say. */
@@ -26,6 +26,12 @@ export interface AttachOptions {
   /** Name of the raw tracepoint, when the section has none. */
   readonly name?: string;
   readonly netfilter?: NonNullable<LinkCreateAttr["netfilter"]>;
+  /** Kprobes, uprobes and tracepoints: the target, when the section does not name it. */
+  readonly target?: PerfTarget;
+  /** Uprobes: only this process. */
+  readonly pid?: number;
+  /** kprobe.multi: the functions, when the section has a pattern; uprobe.multi: path and file offsets. */
+  readonly multi?: NonNullable<LinkCreateAttr["multi"]>;
 }
 
 /** What attaching needs to know of a program. */
@@ -35,6 +41,7 @@ export interface Attachable {
   readonly fd: Fd;
   readonly expectedAttachType: number;
   readonly attachTarget: string;
+  readonly section: string;
 }
 
 /** An attachment. Closing it detaches, unless it is pinned. */
@@ -102,12 +109,14 @@ const METHODS: Readonly<Record<SecAttach, Method>> = {
   },
   tracing: (p, o) => p.bpf.rawTracepointOpen(p.fd, undefined, o.cookie),
   lsm: (p, o) => p.bpf.rawTracepointOpen(p.fd, undefined, o.cookie),
-  kprobe: perfEvent,
-  uprobe: perfEvent,
-  usdt: perfEvent,
-  tracepoint: perfEvent,
-  kprobe_multi: symbols,
-  uprobe_multi: symbols,
+  kprobe: (p, o) => perfEvent(p, o, kprobeTarget),
+  uprobe: (p, o) => perfEvent(p, o, uprobeTarget),
+  usdt: (p) => {
+    throw new BpfError(EOPNOTSUPP, `${p.where}: USDT probes are not looked up; wanted attach by a uprobe's offset`);
+  },
+  tracepoint: (p, o) => perfEvent(p, o, tracepointTarget),
+  kprobe_multi: multi,
+  uprobe_multi: multi,
   struct_ops: (p) => {
     throw new BpfError(
       EOPNOTSUPP,
@@ -150,10 +159,60 @@ function tcxType(p: Attachable, o: AttachOptions): number {
   return o.direction === "egress" ? abi.BPF_TCX_EGRESS : abi.BPF_TCX_INGRESS;
 }
 
-function perfEvent(p: Attachable): Fd {
-  throw new BpfError(EOPNOTSUPP, `${p.where}: attaches through perf events, which bpf(2) has not; wanted testRun()`);
+type Target = (p: Attachable, o: AttachOptions) => PerfTarget | undefined;
+
+function perfEvent(p: Attachable, o: AttachOptions, targetOf: Target): Fd {
+  if (!p.bpf.perfAttach) {
+    throw new BpfError(EOPNOTSUPP, `${p.where}: attaches through perf events, which bpf(2) has not; wanted testRun()`);
+  }
+  const target = o.target ?? targetOf(p, o);
+  if (!target)
+    throw new BpfError(EINVAL, `${p.where}: section '${p.section}' names no target; wanted attach({ target })`);
+  return p.bpf.perfAttach(p.fd, target, o.cookie);
 }
 
-function symbols(p: Attachable): Fd {
-  throw new BpfError(EOPNOTSUPP, `${p.where}: attaches to symbols of a running kernel; wanted testRun()`);
+/** FUNC or FUNC+OFFSET. */
+const FUNC = /^([^+]+?)(?:\+(0x[0-9a-fA-F]+|\d+))?$/;
+
+function isRet(section: string): boolean {
+  return /^\??(kret|uret)/.test(section);
+}
+
+const kprobeTarget: Target = (p) => {
+  const [, func, offset] = FUNC.exec(p.attachTarget) ?? [];
+  if (!func) return undefined;
+  const syscall = /^\??k(ret)?syscall\//.test(p.section);
+  return {
+    kind: "kprobe",
+    symbol: func,
+    offset: Number(offset ?? 0),
+    retprobe: isRet(p.section),
+    ...(syscall && { syscall }),
+  };
+};
+
+/** PATH:FUNC or PATH:FUNC+OFFSET. */
+const uprobeTarget: Target = (p, o) => {
+  const colon = p.attachTarget.lastIndexOf(":");
+  const [, symbol, offset] = colon < 0 ? [] : (FUNC.exec(p.attachTarget.slice(colon + 1)) ?? []);
+  if (!symbol) return undefined;
+  const path = p.attachTarget.slice(0, colon);
+  const at = { symbol, offset: Number(offset ?? 0), retprobe: isRet(p.section) };
+  return { kind: "uprobe", path, ...at, ...(o.pid !== undefined && { pid: o.pid }) };
+};
+
+const tracepointTarget: Target = (p) => {
+  const [category, name] = p.attachTarget.split("/");
+  return category && name ? { kind: "tracepoint", category, name } : undefined;
+};
+
+function multi(p: Attachable, o: AttachOptions): Fd {
+  if (!p.bpf.perfAttach) {
+    throw new BpfError(EOPNOTSUPP, `${p.where}: attaches to symbols of a running kernel; wanted testRun()`);
+  }
+  const ret = isRet(p.section) ? { flags: 1 } : {};
+  const one = p.attachTarget !== "" && !/[*?:]/.test(p.attachTarget) ? { symbols: [p.attachTarget] } : undefined;
+  const chosen = o.multi ?? one;
+  if (!chosen) throw new BpfError(EINVAL, `${p.where}: '${p.attachTarget}' is a pattern; wanted attach({ multi })`);
+  return create(p, o, { multi: { ...ret, ...chosen } });
 }

@@ -118,7 +118,14 @@ export class BpfProg {
     const { expectedAttachType } = this;
     return attach(
       this.spec.sec?.attach ?? "none",
-      { where: this.#where, bpf, fd: this.fd, expectedAttachType, attachTarget: this.#attachTarget },
+      {
+        where: this.#where,
+        bpf,
+        fd: this.fd,
+        expectedAttachType,
+        attachTarget: this.#attachTarget,
+        section: this.section,
+      },
       options,
     );
   }

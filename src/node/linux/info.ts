@@ -30,6 +30,12 @@ export function kindOf(fd: Fd): ObjInfo["kind"] {
   return found as ObjInfo["kind"];
 }
 
+/** The command answers for any kind of object, with another struct. */
+export function needKind(fd: Fd, wanted: ObjInfo["kind"]): void {
+  const kind = kindOf(fd);
+  if (kind !== wanted) throw new BpfError(EINVAL, `fd ${fd} is a ${kind}; wanted a ${wanted}`, { fd });
+}
+
 export function progInfo(cmd: Commands, fd: Fd): ProgInfo {
   const what = `program fd ${fd}`;
   const { sys } = cmd;

@@ -37,7 +37,7 @@ import { attachProg, detachProg, queryProgs } from "./attach.ts";
 import { BTF_LOAD, ENABLE_STATS, GET_ID, ITER_CREATE, LINK_DETACH, LINK_UPDATE, PROG_BIND_MAP } from "./attr.ts";
 import { objGet, objPin, objUnpin } from "./bpffs.ts";
 import { Commands } from "./command.ts";
-import { btfInfo, kindOf, linkInfo, progInfo } from "./info.ts";
+import { btfInfo, kindOf, linkInfo, needKind, progInfo } from "./info.ts";
 import { linkCreate, rawTracepointOpen } from "./links.ts";
 import { Maps } from "./maps.ts";
 import { perfAttach } from "./perf_attach.ts";
@@ -217,31 +217,35 @@ export class LinuxBpf implements Bpf, Disposable {
     const kind = kindOf(fd);
     switch (kind) {
       case "map":
-        return { kind, map: this.mapInfo(fd) };
+        return { kind, map: this.#maps.info(fd) };
       case "prog":
-        return { kind, prog: this.progInfo(fd) };
+        return { kind, prog: progInfo(this.#cmd, fd) };
       case "btf":
-        return { kind, btf: this.btfInfo(fd) };
+        return { kind, btf: btfInfo(this.#cmd, fd) };
       case "link":
-        return { kind, link: this.linkInfo(fd) };
+        return { kind, link: linkInfo(this.#cmd, fd) };
       default:
         return kind satisfies never;
     }
   }
 
   mapInfo(fd: Fd): MapInfo {
+    needKind(fd, "map");
     return this.#maps.info(fd);
   }
 
   progInfo(fd: Fd): ProgInfo {
+    needKind(fd, "prog");
     return progInfo(this.#cmd, fd);
   }
 
   btfInfo(fd: Fd): BtfInfo {
+    needKind(fd, "btf");
     return btfInfo(this.#cmd, fd);
   }
 
   linkInfo(fd: Fd): LinkInfo {
+    needKind(fd, "link");
     return linkInfo(this.#cmd, fd);
   }
 

@@ -15,6 +15,7 @@ import {
   type PerfEventAttr,
 } from "./perf_event.ts";
 import { cString } from "./sys.ts";
+import { fileOffsetOf } from "./uprobe_symbol.ts";
 
 const TRACEFS = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 const SYSTEM_WIDE = { pid: -1, cpu: 0 };
@@ -28,9 +29,12 @@ interface Event {
 type Kinds = { [K in PerfTarget["kind"]]: (target: Extract<PerfTarget, { kind: K }>) => Event };
 
 const EVENTS: Kinds = {
-  kprobe: (t) => ({ attr: probe("kprobe", t.symbol, t.offset ?? 0, t.retprobe), ...SYSTEM_WIDE }),
+  kprobe: (t) => ({
+    attr: probe("kprobe", t.syscall ? syscallSymbol(t.symbol) : t.symbol, t.offset ?? 0, t.retprobe),
+    ...SYSTEM_WIDE,
+  }),
   uprobe: (t) => ({
-    attr: probe("uprobe", t.path, t.offset, t.retprobe),
+    attr: probe("uprobe", t.path, t.offset + (t.symbol === undefined ? 0 : fileOffsetOf(t.path, t.symbol)), t.retprobe),
     ...(t.pid === undefined ? SYSTEM_WIDE : { pid: t.pid, cpu: -1 }),
   }),
   tracepoint: (t) => ({
@@ -84,4 +88,8 @@ function tracepointId(category: string, name: string): number {
   const mounted = TRACEFS.some((dir) => existsSync(`${dir}/events`));
   const why = mounted ? "there is no such tracepoint" : `tracefs is not mounted on ${TRACEFS[0]}`;
   throw new BpfError(ENOENT, `tracepoint ${category}/${name}: ${why}`, { category, name });
+}
+
+function syscallSymbol(name: string): string {
+  return `__${process.arch === "x64" ? "x64" : "arm64"}_sys_${name}`;
 }
