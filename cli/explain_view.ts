@@ -21,32 +21,39 @@ export function explanationView(e: Explanation, where: string, io: Io): string {
   out.push("", ...labelled("Rule", e.rule, c, width), ...labelled("Try", e.suggestion, c, width));
   if (e.complexity) out.push("", complexityView(e.complexity, io).trimEnd());
   out.push("", ...labelled("Linux", [...e.details, e.message].join("; "), c, width, c.dim));
-  out.push(c.dim(`   See  ${e.docs}`));
+  out.push(c.dim(`    See  ${e.docs}`));
   return `${out.join("\n")}\n`;
 }
 
 /** Where it happened: the source line with a marker below, and what is wrong there. */
 function place(e: Explanation, where: string, c: Colors, width: number): string[] {
-  const func = e.func ? `, in ${e.func}()` : "";
-  if (e.insnIdx === undefined) return [`   ${c.cyan("-->")} ${where}`, ...note(e, "", c, width)];
+  if (e.insnIdx === undefined) return [`   ${c.cyan("-->")} ${where}`];
+  const func = e.func ? ` in ${e.func}()` : "";
+  const insn = `instruction ${e.insnIdx}`;
   if (!e.source) {
     return [
-      `   ${c.cyan("-->")} ${where}${func}, instruction ${e.insnIdx}`,
-      `${c.cyan(gutter(e.insnIdx))} ${e.disasm}`,
-      ...note(e, " ".repeat(gutter(e.insnIdx).length + 1), c, width),
+      `   ${c.cyan("-->")} ${where},${func ? `${func},` : ""} ${insn}`,
+      `${c.cyan(gutter(`#${e.insnIdx}`))} ${clip(e.disasm ?? "", width - 8)}`,
+      ...note(e, `${c.cyan("      |")} `, c, width),
     ];
   }
   const { file, line, text } = e.source;
-  const bar = gutter(line);
-  const shown = clip(text, width - bar.length - 1);
+  const pad = `${c.cyan("      |")} `;
+  const shown = clip(text, width - 8);
   const at = markerAt(e.source);
-  const pad = `${" ".repeat(bar.length - 1)}${c.cyan("|")} `;
+  const marker = `${" ".repeat(at)}${c.red(`^${"~".repeat(Math.max(0, tokenLength(shown, at) - 1))}`)}`;
   return [
-    `   ${c.cyan("-->")} ${file}:${line}${func} (${where}, instruction ${e.insnIdx}: ${e.disasm})`,
-    `${c.cyan(bar)} ${shown}`,
-    `${pad}${" ".repeat(at)}${c.red(`^${"~".repeat(Math.max(0, tokenLength(shown, at) - 1))}`)}`,
+    `   ${c.cyan("-->")} ${file}:${line}${func}, ${insn}`,
+    c.dim(`       ${where}`),
+    `${c.cyan(gutter(String(line)))} ${shown}`,
+    isAsm(e.source) ? `${pad}  ${e.disasm}` : `${pad}${marker} ${c.dim(e.disasm ?? "")}`,
     ...note(e, pad, c, width),
   ];
+}
+
+/** A whole block of assembly counts as one line. */
+function isAsm(s: SourceLine): boolean {
+  return /^(asm|__asm__)\b/.test(s.text);
 }
 
 function note(e: Explanation, pad: string, c: Colors, width: number): string[] {
@@ -55,7 +62,7 @@ function note(e: Explanation, pad: string, c: Colors, width: number): string[] {
   return wrap(text, width - 8).map((line) => `${pad}${c.red(line)}`);
 }
 
-const gutter = (n: number) => `${String(n).padStart(5)} |`;
+const gutter = (n: string) => `${n.padStart(5)} |`;
 
 /** Column in the shown text. */
 function markerAt(s: SourceLine): number {
@@ -70,34 +77,29 @@ function tokenLength(text: string, at: number): number {
 function history(path: readonly PathStep[], e: Explanation, c: Colors, width: number): string[] {
   const out: string[] = [];
   let last = "";
+  let state = "";
   for (const s of path) {
-    const key = s.source ? `${s.source.file}:${s.source.line}` : "";
-    const number = s.source ? s.source.line : s.insnIdx;
-    if (key === "" || key !== last) {
-      const text = s.source ? s.source.text : s.disasm === "entry" ? "(the function begins)" : s.disasm;
-      const file = s.source && e.source && s.source.file !== e.source.file ? `${s.source.file}: ` : "";
+    const source = s.source && !isAsm(s.source) ? s.source : undefined;
+    const number = source ? String(source.line) : `#${s.insnIdx}`;
+    const key = source ? `${source.file}:${source.line}` : `${s.insnIdx} ${s.disasm}`;
+    if (key !== last) {
+      const text = source ? source.text : s.disasm === "entry" ? "(the function begins)" : s.disasm;
+      const file = source && e.source && source.file !== e.source.file ? `${source.file}: ` : "";
       out.push(`${c.cyan(gutter(number))} ${clip(file + text, width - 8)}`);
     }
     last = key;
     const times = s.times ? ` (${s.times} times)` : "";
     const mark = s.kind === "lost" ? c.red("✗") : s.kind === "branch" ? c.yellow("⑂") : c.green("•");
-    const who = s.place ? `${s.place}${sentence(s)}` : s.what;
-    const state = s.state && s.kind !== "lost" ? ` → ${s.state}` : "";
-    const lines = wrap(`${who}${times}${state}`, width - 12);
-    const pad = `${" ".repeat(gutter(number).length - 1)}${c.cyan("|")}`;
-    out.push(...lines.map((line, i) => `${pad}   ${i === 0 ? `${mark} ` : "  "}${line}`));
+    const lines = wrap(`${s.what}${times}${s.state === state ? "" : stateOf(s)}`, width - 12);
+    if (s.state) state = s.state;
+    out.push(...lines.map((line, i) => `${c.cyan("      |")}   ${i === 0 ? `${mark} ` : "  "}${line}`));
   }
   return out;
 }
 
-/** " was ..." for what was done to a place, ": ..." for branches. */
-function sentence(s: PathStep): string {
-  if (s.kind === "branch") return `: ${s.what}`;
-  return /^(has|got|argument|the )/.test(s.what)
-    ? `: ${s.what}`
-    : / (wrote|ended|may) /.test(s.what)
-      ? `: ${s.what}`
-      : ` was ${s.what}`;
+function stateOf(s: PathStep): string {
+  if (!s.state || !s.place || s.kind === "lost" || s.state === "no value") return "";
+  return s.kind === "branch" ? ` → ${s.place} is ${s.state}` : ` → ${s.state}`;
 }
 
 function labelled(label: string, text: string, c: Colors, width: number, paint = (t: string) => t): string[] {

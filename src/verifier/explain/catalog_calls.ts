@@ -135,6 +135,14 @@ bpf_task_release(t);`,
       "{name} is not sleepable",
       "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs",
     ],
+    since: ({ where = "" }) =>
+      /rcu/.test(where)
+        ? ["bpf_rcu_read_lock"]
+        : /preempt/.test(where)
+          ? ["bpf_preempt_disable"]
+          : /IRQ/.test(where)
+            ? ["bpf_local_irq_save"]
+            : [],
     rule: "A function that may sleep needs a sleepable program, and must be outside RCU read sections and regions with preemption or interrupts disabled.",
     suggest: (f) =>
       f.m.where

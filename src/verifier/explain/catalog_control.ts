@@ -34,6 +34,7 @@ export const CONTROL: readonly Entry[] = [
     rule: "The same state was reached twice on one path: nothing the loop's condition depends on changes, so the loop would run for ever.",
     suggest:
       "Make the loop count: an index that grows on every round and a constant bound (`for (i = 0; i < 16; i++)`), bpf_for(), bpf_loop(), or may_goto (cond_break).",
+    value: "none",
     bad: `while (bpf_ktime_get_ns() < deadline)
     ;`,
     good: `bpf_for(i, 0, 1000)

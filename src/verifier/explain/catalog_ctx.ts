@@ -1,5 +1,23 @@
 /** Errors of contexts and of pointers to kernel structures. */
-import type { Entry } from "./entry.ts";
+import type { Entry, Facts } from "./entry.ts";
+
+/** Which accesses of that context field would be allowed. */
+function ctxAdvice(f: Facts): string {
+  const at = f.ctxField(Number(f.m.off));
+  if (!at || !f.m.off) return "Read the field whole, at its own offset, and look up whether it may be written.";
+  const what = at.field ? `ctx->${at.field}` : `offset ${f.m.off} of ${at.struct}`;
+  if (at.read?.length === 0 && at.write?.length === 0) {
+    return `${what} is no field that this program type with this attach type may read or write; others may. Look at ${at.struct}.`;
+  }
+  const may = (verb: string, sizes: readonly number[] | undefined) =>
+    sizes === undefined
+      ? ""
+      : sizes.length === 0
+        ? `may not be ${verb}`
+        : `may be ${verb} at ${sizes.join(", ")} bytes`;
+  const both = [may("read", at.read), may("written", at.write)].filter((x) => x !== "").join(", ");
+  return `Here ${what} ${both || "is accessed in another way than its type says"}. ${f.isLoad ? "Use one of these widths." : "Keep what you want to remember in a map or a local variable."}`;
+}
 
 export const CTX: readonly Entry[] = [
   {
@@ -22,7 +40,7 @@ export const CTX: readonly Entry[] = [
     suggest: (f) =>
       f.m.func
         ? `Look at the prototype of ${f.m.func}: its arguments are 8 bytes each, numbered from 0, and BPF_PROG() declares them by name.`
-        : `Offset ${f.m.off} with ${f.m.size} bytes is no field that this program type may ${f.isLoad ? "read" : "access"} at that width. Use the struct of this program type's context (struct xdp_md, struct __sk_buff, struct bpf_sock_addr, ...), read the field whole, and look up whether it is read-only here.`,
+        : ctxAdvice(f),
     bad: `SEC("xdp") int f(struct xdp_md *ctx)
 {
     ctx->ingress_ifindex = 1;
@@ -46,7 +64,7 @@ export const CTX: readonly Entry[] = [
     ],
     rule: "Accesses through this kind of pointer are rewritten or matched by offset, so the pointer itself must be the original one and the offset a constant in the instruction.",
     suggest: (f) =>
-      `Use the ${f.m.ptr || ""} pointer as you got it, with constant field offsets; do not add to ${f.reg} (${f.state}). If the compiler does it (ctx + offset shared by several accesses), read the fields through a \`volatile\` pointer or with preserve_static_offset.`.replace(
+      `Use the ${f.m.ptr || ""} pointer as you got it, with constant field offsets; do not add to ${f.reg} (${f.state}).${f.m.ptr === "ctx" ? " If the compiler does it (ctx + offset shared by several accesses), read the fields through a `volatile` pointer or with preserve_static_offset." : ""}`.replace(
         "the  ",
         "the ",
       ),

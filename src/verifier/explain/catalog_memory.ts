@@ -10,10 +10,11 @@ function packetEnd(f: Facts): { end: number; have: number } | undefined {
 }
 
 function boundAdvice(f: Facts, limit: string): string {
+  const who = f.index?.reg ?? f.reg;
   if (f.range && f.range.smin < 0 && f.range.umax > MAX) {
-    return `${f.reg} may be negative or huge. Make it unsigned and compare it with ${limit} on the path to the access, in the same variable that the access uses: the compiler must not have copied or widened it in between.`;
+    return `${who} may be negative or huge. Make it unsigned and compare it with ${limit} on the path to the access, in the same variable that the access uses: the compiler must not have copied or widened it in between.`;
   }
-  return `Compare ${f.reg} with ${limit} before the access and leave when it is larger.`;
+  return `${f.index ? `The index in ${who} (${f.index.state}) is too wide. ` : ""}Compare ${f.index ? "it" : who} with ${limit} before the access and leave when it is larger.`;
 }
 
 export const MEMORY: readonly Entry[] = [
@@ -59,6 +60,12 @@ export const MEMORY: readonly Entry[] = [
     suggest: (f) => {
       const t = f.m.type;
       if (t === "scalar") {
+        if (/move the packet/.test(f.lost)) {
+          return `Load data and data_end from the context again after the call, and compare again, before ${f.reg} is used.`;
+        }
+        if (/was wiped by the call/.test(f.lost)) {
+          return "Keep the pointer in a variable that lives across the call (in assembly: r6 to r9, or a stack slot).";
+        }
         return `${f.reg} is a number here, not a pointer. If it came from kernel memory, read through it with bpf_probe_read_kernel() or BPF_CORE_READ(); if it was a packet pointer, a call wiped it: load data and data_end from the context again; if arithmetic made it, keep the pointer's type by adding to the pointer.`;
       }
       if (/_or_null/.test(t)) {
@@ -103,7 +110,12 @@ if (!v)
       if (last < 0)
         return `${d.size} bytes are accessed, but ${what} has only ${d.len}. Make it larger or access less.`;
       if (Number(d.off) < 0) return `The offset can be ${d.off}. Make sure it is not negative: use an unsigned index.`;
-      return `The access of ${d.size} byte${d.size === "1" ? "" : "s"} can begin at offset ${d.off}, but ${what} has ${d.len} bytes, so it may begin at ${last} at most. Bound the index to that before it is used: \`if (i > ${last}) return 0;\`, or for a power of two \`i &= ${last}\`.`;
+      if (f.isLength)
+        return `The length in ${f.reg} can be ${d.size}, more than ${what} has from there on. Test or mask it before the call.`;
+      if (!f.index) {
+        return `The ${f.isLoad ? "read" : "access"} of ${d.size} byte${d.size === "1" ? "" : "s"} at offset ${d.off} ends at ${Number(d.off) + Number(d.size)}, but ${what} has only ${d.len} bytes. Correct the index or the type that gives this offset; ${last} is the last possible one.`;
+      }
+      return `The access of ${d.size} byte${d.size === "1" ? "" : "s"} can begin at offset ${d.off}, but ${what} has ${d.len} bytes, so it may begin at ${last} at most. Bound the index before it is added (${f.index.reg}, ${f.index.state}), so that it is never more than ${last} bytes: \`if (i >= ARRAY_SIZE) return 0;\` with the size of the very array.`;
     },
     bad: `struct val { char buf[16]; } *v = bpf_map_lookup_elem(&m, &key);
 if (v && len <= 16)
@@ -142,9 +154,11 @@ char c = v->buf[i];`,
     ],
     rule: "An offset or a length must not be negative: as an unsigned number it would be huge.",
     suggest: (f) =>
-      f.callee
-        ? `Make the size in ${f.reg} unsigned, or test it first: \`if (len < 0) return 0;\` (${f.callee}() takes it as an unsigned length). \`len &= MAX - 1\` with a power of two bounds both ends.`
-        : `Use an unsigned type for the index in ${f.reg}, or test \`if (i < 0) return 0;\` before it. An upper bound alone (\`i < N\`) lets negative numbers of a signed type pass.`,
+      f.range && f.range.smin < 0 && f.range.umax > MAX
+        ? `Nothing bounds ${f.reg}. Compare it as an unsigned number before ${f.callee ? `the call of ${f.callee}()` : "the access"}: \`if (${f.callee ? "len > sizeof(buf)" : "i >= N"}) return 0;\`. With a signed type also exclude negative values.`
+        : f.callee
+          ? `Make the size in ${f.reg} unsigned, or test it first: \`if (len < 0) return 0;\` (${f.callee}() takes it as an unsigned length). \`len &= MAX - 1\` with a power of two bounds both ends.`
+          : `Use an unsigned type for the index in ${f.reg}, or test \`if (i < 0) return 0;\` before it. An upper bound alone (\`i < N\`) lets negative numbers of a signed type pass.`,
     bad: `int len = bpf_probe_read_str(buf, sizeof(buf), p);
 bpf_perf_event_output(ctx, &events, 0, buf, len);`,
     good: `int len = bpf_probe_read_str(buf, sizeof(buf), p);
@@ -208,9 +222,11 @@ bpf_map_lookup_elem(&m, &key);`,
     ],
     rule: "A function's frame is the 512 bytes below r10; every access must lie inside, whatever value a variable offset has.",
     suggest: (f) =>
-      f.m.off
-        ? `The access of ${f.m.size} bytes at fp${Number(f.m.off) >= 0 ? "+" : ""}${f.m.off} is not within fp-512..fp-1. Check the index of the local array; large data belongs in a per-CPU array map.`
-        : "Bound the index into the local array on both sides before using it; large data belongs in a per-CPU array map.",
+      f.isLength
+        ? `The length in ${f.reg} can be ${f.m.size}, more than the stack variable has. Compare it with sizeof() of that variable and leave when it is larger.`
+        : f.m.off
+          ? `The access of ${f.m.size} bytes at fp${Number(f.m.off) >= 0 ? "+" : ""}${f.m.off} is not within fp-512..fp-1. Check the index of the local array; large data belongs in a per-CPU array map.`
+          : "Bound the index into the local array on both sides before using it; large data belongs in a per-CPU array map.",
     lang: "asm",
     bad: "r0 = *(u64 *)(r10 - 520)",
     good: `*(u64 *)(r10 - 512) = 0

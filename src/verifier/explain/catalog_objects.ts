@@ -76,7 +76,6 @@ bpf_list_push_back(&head, &bar->node);`,
     messages: [
       "held lock and object are not in the same allocation",
       "bpf_spin_lock at off={off} must be held for {what}",
-      "bpf_spin_lock must be held for {what}",
     ],
     rule: "A list or tree may be touched only while the bpf_spin_lock beside it, in the same map value or object, is held.",
     suggest:

@@ -153,7 +153,7 @@ else
     rule: "The kernel acts upon what a program or callback returns, so the value must provably lie in the range its type allows.",
     suggest: (f) =>
       f.m.min
-        ? `Return a number from ${f.m.min} to ${f.m.max}${f.m.max === f.m.min ? " only" : ""} on every path; here it is ${f.m.state.trim() || f.state}. A value from a helper or a map must be clamped or compared before it is returned.`
+        ? `Return a number from ${f.m.min} to ${f.m.max}${f.m.max === f.m.min ? " only" : ""} on every path; here it is ${f.state || f.m.state}. A value from a helper or a map must be clamped or compared before it is returned.`
         : "Return an integer, not a pointer.",
     bad: `SEC("cgroup/connect4") int f(struct bpf_sock_addr *ctx)
 {

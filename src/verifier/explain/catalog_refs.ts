@@ -36,6 +36,7 @@ bpf_ringbuf_submit(e, 0);`,
     code: "held-at-exit",
     title: "Lock, RCU, preemption or interrupt section still open",
     messages: ["{where} cannot be used inside {region}-ed region"],
+    since: (m) => [m.region, m.region.replace("bpf_spin_lock", "bpf_res_spin_lock")],
     rule: "A program must close every such section before it ends, makes a tail call or throws.",
     suggest: (f) => {
       const end = f.m.region.replace("_lock", "_unlock").replace("_save", "_restore").replace("_disable", "_enable");
@@ -61,6 +62,7 @@ if (n > 10)
       "use static function instead",
       "can't spin_{lock,unlock} in rbtree cb",
     ],
+    since: () => ["bpf_spin_lock", "bpf_res_spin_lock", "bpf_res_spin_lock_irqsave"],
     rule: "Between bpf_spin_lock() and bpf_spin_unlock() nothing may be called but static functions and the list and tree operations, so that the section stays short and cannot deadlock.",
     suggest:
       "Compute before taking the lock, keep results in local variables, and call after the unlock. Make functions used inside static.",

@@ -4,6 +4,8 @@
  * A template is the message with {names} where values stand: "R{reg} offset is outside of the packet". A hole matches
  * any text, as little as possible; `{reg}` names the register at fault.
  */
+import type { CtxFieldFacts } from "./fields.ts";
+
 /** What a suggestion may use. */
 export interface Facts {
   /** Values of the holes of the message that matched; "" for one that this message has not. */
@@ -30,6 +32,14 @@ export interface Facts {
   readonly callee: string;
   /** The value of the register; 64-bit bounds as numbers. */
   readonly range: { readonly umin: number; readonly umax: number; readonly smin: number } | undefined;
+  /** The register that was added to the pointer at fault, with a range: the index. */
+  readonly index: { readonly reg: string; readonly state: string } | undefined;
+  /** The length argument is what makes the access too long. */
+  readonly isLength: boolean;
+  /** The call or event after which the value was no longer what it had been; "" when nothing of the kind happened. */
+  readonly lost: string;
+  /** What the program may do at an offset of its context. */
+  ctxField(offBytes: number): CtxFieldFacts | undefined;
   /** "process_exec at line 20 of x.bpf.c", of instruction `insn`. */
   lineOf(insn: number): string;
 }
@@ -53,6 +63,8 @@ export interface Entry {
   readonly whole?: boolean;
   /** What to trace instead of {reg}: a stack offset {slot}, a reference {ref}, the operand of the instruction, nothing. */
   readonly value?: "operand" | "none";
+  /** Name of the call that began what is still open, or why the instruction is not allowed here. */
+  readonly since?: (m: Readonly<Record<string, string>>) => readonly string[];
 }
 
 /** A regular expression for a template; its groups are the holes. */

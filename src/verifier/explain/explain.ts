@@ -2,7 +2,6 @@
  * Explains a refusal: finds the rule by its message, the value at fault at the instruction, and its history on the
  * path that failed, by verifying the program once more with a recorder.
  */
-import { E2BIG, type Errno } from "../../abi/errno.ts";
 import { callFacts, isKfuncCall } from "../call_facts.ts";
 import type { VerifierEnv } from "../env.ts";
 import type { Reject } from "../error.ts";
@@ -13,6 +12,7 @@ import { type Found, findEntry, matchTemplate } from "./catalog.ts";
 import { ComplexityProbe } from "./complexity.ts";
 import type { Entry, Facts } from "./entry.ts";
 import type { Explanation, FaultyValue, PathStep } from "./explanation.ts";
+import { ctxFieldFacts } from "./fields.ts";
 import { i32At, Tracer } from "./path.ts";
 import { placeName, recordWords } from "./plain.ts";
 import { PathRecorder, SLOT0 } from "./recorder.ts";
@@ -23,11 +23,13 @@ export type Replay = <T>(probe: Probe, see: (env: VerifierEnv, failure: Reject |
 
 /** Where pages about errors are, in the package. */
 const DOCS = "docs/errors";
+/** Codes of refusals for their length. */
+const COMPLEX: ReadonlySet<string> = new Set(["too-complex", "too-many-branches"]);
 /** Lines of the complaint kept before the one that names the rule. */
 const DETAILS = 4;
 
-export function explainFailure(errno: Errno, replay: Replay): Explanation | undefined {
-  if (errno === E2BIG) {
+export function explainFailure(lastWords: string, replay: Replay): Explanation | undefined {
+  if (COMPLEX.has(findEntry([lastWords]).entry.code)) {
     const probe = new ComplexityProbe();
     return replay(probe, (env, failure) => {
       if (!failure) return undefined;
@@ -55,6 +57,10 @@ export function withMessage(e: Explanation, message: string): Explanation {
     map: undefined,
     callee: "",
     range: undefined,
+    index: undefined,
+    isLength: false,
+    lost: "",
+    ctxField: () => undefined,
     lineOf: (i) => `instruction ${i}`,
   };
   return {
@@ -88,8 +94,9 @@ class Explainer {
     this.recorder = recorder;
     this.lines = env.log
       .text()
+      .slice(recorder?.logPos ?? 0)
       .split("\n")
-      .filter((l) => l.trim() !== "");
+      .filter((l) => l.trim() !== "" && !l.startsWith("; "));
     this.found = findEntry(this.lines);
     this.insnIdx = this.whereAt();
   }
@@ -97,9 +104,17 @@ class Explainer {
   explain(): Explanation {
     const { env, found, insnIdx, lines } = this;
     const { entry } = found;
-    const place = this.placeAtFault();
+    const blamed = this.placeAtFault();
+    const length = blamed && this.lengthOf(blamed);
+    const place = length ?? blamed;
     const value = place && this.valueOf(place);
-    const facts = this.facts(place, value);
+    const path = this.path(place);
+    const facts = {
+      ...this.facts(place, value),
+      index: indexOf(path, value),
+      isLength: length !== undefined,
+      lost: lostOf(path),
+    };
     const source = insnIdx < 0 ? undefined : sourceOf(env.input, insnIdx);
     return {
       ...headline(entry),
@@ -109,7 +124,7 @@ class Explainer {
       ...(insnIdx >= 0 && { disasm: disasmOf(env, insnIdx), func: this.funcName() }),
       ...(source && { source }),
       ...(value && { value }),
-      path: this.path(place),
+      path,
       suggestion: typeof entry.suggest === "string" ? entry.suggest : entry.suggest(facts),
     };
   }
@@ -162,6 +177,29 @@ class Explainer {
     return record && i32At(record, R_TYPE) === SCALAR_VALUE ? src[i] : dst[i];
   }
 
+  /** A call that is given memory and a length: when the length varies, it is what makes the access too long. */
+  private lengthOf(place: Place): Place | undefined {
+    const { env, found, insnIdx, recorder } = this;
+    if (env.insns.code[insnIdx] !== 0x85 || place.loc < 1 || place.loc > 4) return undefined;
+    const size = found.m.size ?? this.detail("invalid access to {what}, {of} off={off} size={size}")?.size;
+    if (size === undefined) return undefined;
+    const next = { frameno: place.frameno, loc: place.loc + 1 };
+    const record = recorder?.recordOf(next.frameno, next.loc);
+    if (!record || i32At(record, R_TYPE) !== SCALAR_VALUE) return undefined;
+    const view = new DataView(record.buffer, record.byteOffset);
+    const umax = Number(view.getBigUint64(R_UMAX, true));
+    return umax === Number(size) && Number(view.getBigUint64(R_UMIN, true)) !== umax ? next : undefined;
+  }
+
+  /** Holes of a line of the complaint. */
+  private detail(template: string): Readonly<Record<string, string>> | undefined {
+    for (let i = this.lines.length - 1; i >= 0; i--) {
+      const m = matchTemplate(template, this.lines[i]);
+      if (m) return m;
+    }
+    return undefined;
+  }
+
   private valueOf(place: Place): FaultyValue | undefined {
     const record = this.recorder?.recordOf(place.frameno, place.loc);
     const reg = placeName(place.loc, place.frameno, this.frameno);
@@ -175,12 +213,14 @@ class Explainer {
     const { recorder, env, found } = this;
     if (!recorder) return [];
     const tracer = new Tracer(env, recorder);
-    const leak =
-      found.m.ref ?? this.facts(undefined, undefined).detail("Unreleased reference id={ref} alloc_insn={at}")?.ref;
+    const leak = found.m.ref ?? this.detail("Unreleased reference id={ref} alloc_insn={at}")?.ref;
     if (leak !== undefined && /^\d+$/.test(leak)) {
       const path = tracer.reference(Number(leak));
       if (path.length > 0) return path;
     }
+    const since = found.entry.since?.(found.m);
+    const open = since ? tracer.since(since) : [];
+    if (open.length > 0) return open;
     const path = place ? tracer.trace(place) : [];
     return path.length > 0 || this.insnIdx < 0 ? path : tracer.branches();
   }
@@ -196,19 +236,17 @@ class Explainer {
       text: lines.join("\n"),
       isLoad: insnIdx >= 0 && (env.insns.code[insnIdx] & 7) === 1,
       helperAt: (i) => (env.insns.code[i] === 0x85 && env.insns.src[i] === 0 ? env.insns.imm[i] : 0),
-      detail: (template) => {
-        for (let i = lines.length - 1; i >= 0; i--) {
-          const m = matchTemplate(template, lines[i]);
-          if (m) return m;
-        }
-        return undefined;
-      },
+      detail: (template) => this.detail(template),
       reg: value?.reg ?? "the value",
       state: value?.state ?? "",
       raw: value?.raw ?? "",
       size: insnIdx >= 0 ? accessSize(env.insns.code[insnIdx]) : 0,
       map: this.mapAtFault(record),
       callee: call ? `${isKfuncCall(env, insnIdx) ? "" : "bpf_"}${call.name}` : "",
+      index: undefined,
+      isLength: false,
+      lost: "",
+      ctxField: (off) => ctxFieldFacts(env, off),
       range: view && { umin: big(R_UMIN, false), umax: big(R_UMAX, false), smin: big(R_SMIN, true) },
       lineOf: (i) => {
         const at = sourceOf(env.input, i);
@@ -237,6 +275,19 @@ class Explainer {
     }
     return undefined;
   }
+}
+
+function lostOf(path: readonly PathStep[]): string {
+  return path.findLast((s) => s.kind === "lost")?.what ?? "";
+}
+
+/** What was added last to the value at fault. */
+function indexOf(path: readonly PathStep[], value: FaultyValue | undefined): Facts["index"] {
+  for (let i = path.length - 1; value && i >= 0; i--) {
+    const m = / was increased by (r\d+) \((.*)\)$/.exec(path[i].what);
+    if (m && !m[2].startsWith("the number")) return { reg: m[1], state: m[2] };
+  }
+  return undefined;
 }
 
 function accessSize(code: number): number {

@@ -4,9 +4,21 @@
  */
 import { callFacts, isKfuncCall, isPseudoCall } from "../call_facts.ts";
 import type { VerifierEnv } from "../env.ts";
-import { R_FRAMENO, R_OFF, R_TYPE, R_VALUE, SLOT_TYPES } from "../layout.ts";
-import { baseType, NOT_INIT, PTR_TO_STACK, SCALAR_VALUE, STACK_SPILL } from "../reg_type.ts";
+import { R_FRAMENO, R_MASK, R_OFF, R_TYPE, R_VALUE, SLOT_TYPES } from "../layout.ts";
+import {
+  baseType,
+  isPktPointer,
+  NOT_INIT,
+  PTR_TO_BTF_ID,
+  PTR_TO_CTX,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_PACKET_END,
+  PTR_TO_STACK,
+  SCALAR_VALUE,
+  STACK_SPILL,
+} from "../reg_type.ts";
 import type { PathStep } from "./explanation.ts";
+import { ctxField, memberAt } from "./fields.ts";
 import { placeName, recordWords, refOf } from "./plain.ts";
 import { type Change, type PathRecorder, SLOT0, type Step } from "./recorder.ts";
 import { disasmOf, sourceOf } from "./source.ts";
@@ -51,6 +63,9 @@ export class Tracer {
     const out: PathStep[] = [];
     let idle = 0;
     let unwritten = false;
+    let constantAt = -1;
+    const now = this.recordAt(start);
+    const packet = start.loc < SLOT0 && now !== undefined && isPktPointer(typeOf(now));
     for (let k = steps.length - 1; k >= 0 && want.size && out.length < MAX_STEPS * 4; k--) {
       const step = steps[k];
       let hit = false;
@@ -61,26 +76,33 @@ export class Tracer {
         const event = this.event(step, k, change);
         if (event.kind !== "change" && event.kind !== "branch") want.delete(keyOf(place));
         for (const p of event.from) want.set(keyOf(p), p);
+        // Where the frame pointer comes from is no news.
+        if (step.insnIdx < 0 && change.loc === 10) continue;
         if (step.insnIdx < 0) unwritten ||= typeOf(change.bytes) === NOT_INIT && change.loc < SLOT0;
+        if (/ was set to -?\d+$/.test(event.what)) constantAt = k;
         out.push(this.step(step, event.kind, event.what, change));
       }
-      if (!hit && idle < 3 && this.comparesWanted(step, want)) {
+      if (!hit && idle < 3 && this.comparesWanted(step, k, want, packet)) {
         idle++;
-        out.push(this.branch(step));
+        out.push(this.branch(step, `, which says nothing about ${this.name(start)}`));
       }
     }
     out.reverse();
     const folded = fold(out).slice(-MAX_STEPS);
     const never = start.loc >= SLOT0 && !out.some((s) => s.kind !== "branch");
     // What decides whether a value is written are the branches.
+    // A constant is there because of the branches before it.
+    if (constantAt > 0 && !folded.some((s) => s.kind === "branch")) {
+      folded.unshift(...this.branches(0, constantAt).slice(-2));
+    }
     return unwritten || never ? [...folded.filter((s) => s.kind !== "branch"), ...this.branches()] : folded;
   }
 
   /** The last conditional jumps, oldest first. */
-  branches(from = 0): PathStep[] {
+  branches(from = 0, to = this.rec.steps.length): PathStep[] {
     const { steps } = this.rec;
     const out: PathStep[] = [];
-    for (let k = steps.length - 1; k >= from && out.length < MAX_BRANCHES * 4; k--) {
+    for (let k = to - 1; k >= from && out.length < MAX_BRANCHES * 4; k--) {
       if (steps[k].insnIdx >= 0 && isCondJump(this.env.insns.code[steps[k].insnIdx])) out.push(this.branch(steps[k]));
     }
     return fold(out.reverse()).slice(-MAX_BRANCHES);
@@ -97,7 +119,7 @@ export class Tracer {
     const acquired = steps[born];
     const out: PathStep[] = [];
     const r0 = acquired.changes.find((c) => refOf(c.bytes) === id);
-    const what = `${this.callee(acquired.insnIdx)} acquired the reference (id ${id})`;
+    const what = `${this.callee(acquired.insnIdx)} acquired the reference (${id})`;
     out.push(this.step(acquired, "origin", what, r0));
     const holders = new Set<number>();
     let lost: { step: Step; at: number; change: Change } | undefined;
@@ -113,9 +135,24 @@ export class Tracer {
     if (lost) {
       const place = placeName(lost.change.loc, lost.change.frameno, this.innermost);
       const how = this.event(lost.step, lost.at, lost.change).what;
-      gone.push(this.step(lost.step, "lost", `the last copy of the pointer, in ${place}, is gone: ${how}`, undefined));
+      gone.push(
+        this.step(lost.step, "lost", `the last copy of the pointer, in ${place}, is overwritten: ${how}`, undefined),
+      );
     }
     return [...out, ...later, ...gone];
+  }
+
+  /** The last call of one of these functions, and the branches taken since. */
+  since(names: readonly string[]): PathStep[] {
+    const { steps } = this.rec;
+    for (let k = steps.length - 1; k >= 0; k--) {
+      const i = steps[k].insnIdx;
+      if (i < 0 || this.env.insns.code[i] !== 0x85) continue;
+      const callee = this.callee(i).replace("()", "");
+      if (!names.includes(callee)) continue;
+      return [this.step(steps[k], "origin", `${callee}() began the section`, undefined), ...this.branches(k + 1)];
+    }
+    return [];
   }
 
   /** Value of a place before the refused instruction, or before step k. */
@@ -145,8 +182,8 @@ export class Tracer {
     };
   }
 
-  private branch(step: Step): PathStep {
-    return this.step(step, "branch", this.side(step), undefined);
+  private branch(step: Step, note = ""): PathStep {
+    return this.step(step, "branch", this.side(step) + note, undefined);
   }
 
   private side(step: Step): string {
@@ -157,14 +194,19 @@ export class Tracer {
       : `'${condition}' is true on this path`;
   }
 
-  /** A comparison that reads the value and taught the verifier nothing about it. */
-  private comparesWanted(step: Step, want: ReadonlyMap<number, Place>): boolean {
+  /** A comparison that reads the value, or a packet pointer and data_end, and taught the verifier nothing about it. */
+  private comparesWanted(step: Step, k: number, want: ReadonlyMap<number, Place>, packet: boolean): boolean {
     if (step.insnIdx < 0) return false;
     const { code, dst, src } = this.env.insns;
     const c = code[step.insnIdx];
     if (!isCondJump(c)) return false;
     const reads = [dst[step.insnIdx], ...(c & 8 ? [src[step.insnIdx]] : [])];
-    return reads.some((loc) => want.has(keyOf({ frameno: step.frameno, loc })));
+    if (reads.some((loc) => want.has(keyOf({ frameno: step.frameno, loc })))) return true;
+    if (!packet) return false;
+    return reads.some((loc) => {
+      const r = this.recordAt({ frameno: step.frameno, loc }, k);
+      return r !== undefined && baseType(typeOf(r)) === PTR_TO_PACKET_END;
+    });
   }
 
   private callee(i: number): string {
@@ -183,66 +225,88 @@ export class Tracer {
     const { env } = this;
     const i = step.insnIdx;
     const { frameno, loc } = change;
-    if (i < 0) return this.entry(change);
+    const name = this.name(change);
+    if (i < 0) return this.entry(change, name);
     const { code, src, off, imm } = env.insns;
     const c = code[i];
     const here = (l: number): Place => ({ frameno: step.frameno, loc: l });
     switch (c & 7) {
       case 4:
       case 7:
-        return this.alu(step, k, change);
-      case 0:
-        if ((c & 0xe0) === 0) {
-          const map = env.mapRefs.get(i);
-          const what = map
-            ? `set to ${map.off === undefined ? "" : "the value of "}map '${map.map.name}'`
-            : "set to a constant";
-          return { kind: "origin", what, from: [] };
-        }
-        return { kind: "origin", what: "read from the packet by a legacy load", from: [] };
+        return this.alu(step, k, change, name);
+      case 0: {
+        if ((c & 0xe0) !== 0) return origin(`${name} was read from the packet by a legacy load`);
+        const map = env.mapRefs.get(i);
+        if (!map) return origin(`${name} was set to a constant`);
+        return origin(
+          `${name} was set to ${map.off === undefined ? "" : "a place in the value of "}map '${map.map.name}'`,
+        );
+      }
       case 1: {
         const base = this.recordAt(here(src[i]), k);
         if (base && baseType(typeOf(base)) === PTR_TO_STACK) {
           const at = fixedOff(base) + off[i];
           const slot = { frameno: i32At(base, R_FRAMENO), loc: SLOT0 + ((-at - 1) >> 3) };
-          return { kind: "origin", what: `read back from the stack at fp${at}`, from: [slot] };
+          return origin(`${name} was read back from the stack at fp${at}`, slot);
         }
-        const from = base ? recordWords(env, src[i], base).state : `r${src[i]}`;
-        return { kind: "origin", what: `loaded through r${src[i]} (${from}), offset ${off[i]}`, from: [] };
+        return origin(`${name} was loaded from ${base ? this.memory(base, src[i], off[i]) : `r${src[i]}`}`);
       }
       case 2:
       case 3: {
-        if (loc < SLOT0) return { kind: "origin", what: "got the old value from an atomic operation", from: [] };
+        if (loc < SLOT0) return origin(`${name} got the old value from an atomic operation`);
+        if ((c & 7) === 2) return origin(`the number ${imm[i]} was stored at ${name}`);
         const spilled = change.bytes[SLOT_TYPES + 7] === STACK_SPILL;
-        if ((c & 7) === 2) return { kind: "origin", what: `the number ${imm[i]} was stored there`, from: [] };
-        if (spilled) return { kind: "origin", what: `r${src[i]} was saved there`, from: [here(src[i])] };
-        return { kind: "change", what: `bytes of r${src[i]} were stored there`, from: [] };
+        if (spilled) return origin(`r${src[i]} was saved at ${name}`, here(src[i]));
+        return { kind: "change", what: `r${src[i]} was stored over ${name} or a part of it`, from: [] };
       }
       default:
         break;
     }
     const op = c & 0xf0;
     if (op === 0x90) {
+      const func = this.funcOf(i);
       if (loc === 0 && frameno === step.frameno - 1) {
-        const from = { frameno: step.frameno, loc: 0 };
-        return { kind: "origin", what: `returned by ${this.funcOf(i)}`, from: [from] };
+        return origin(`${name} was returned by ${func}`, { frameno: step.frameno, loc: 0 });
       }
-      return { kind: "change", what: `changed when ${this.funcOf(i)} returned`, from: [] };
+      return { kind: "change", what: `${name} changed when ${func} returned`, from: [] };
     }
-    if (op === 0x80) return this.call(step, change);
+    if (op === 0x80) return this.call(step, change, name);
     // A branch, of this or of a linked register.
     return { kind: "branch", what: this.side(step), from: [] };
   }
 
-  private entry(change: Change): Event {
+  /** What an access at `off` of a pointer means. */
+  private memory(record: Uint8Array, regno: number, off: number): string {
+    const { env } = this;
+    const base = baseType(typeOf(record));
+    const at = fixedOff(record) + off;
+    if (base === PTR_TO_CTX) return `ctx->${ctxField(env, at) ?? `(offset ${at})`}`;
+    if (base === PTR_TO_BTF_ID) {
+      const btf = env.btfAt(i32At(record, 8));
+      const id = i32At(record, 12);
+      return `${btf.nameOf(id)}.${memberAt(btf, id, at) ?? `(offset ${at})`}`;
+    }
+    if (base === PTR_TO_MAP_VALUE && i32At(record, R_MASK) === 0) {
+      const map = env.mapAt(i32At(record, 8));
+      const name = map.btf && memberAt(map.btf, map.btfValueTypeId, at);
+      if (name) return `${name} of a value of map '${map.name}'`;
+      return `${map.valueSize > 8 ? `byte ${at} of a value` : "a value"} of map '${map.name}'`;
+    }
+    return `${recordWords(env, regno, record).state}, r${regno}, at its offset ${off}`;
+  }
+
+  private name(p: Place): string {
+    return placeName(p.loc, p.frameno, this.innermost);
+  }
+
+  private entry(change: Change, name: string): Event {
     const { env } = this;
     if (typeOf(change.bytes) === NOT_INIT) {
-      const what = "has no value when the function begins, and no instruction on this path writes it";
-      return { kind: "origin", what, from: [] };
+      return origin(`${name} has no value when the function begins, and nothing on this path writes it`);
     }
+    if (change.loc === 10) return origin(`${name} is the frame pointer`);
     const sub = env.subprogs[env.curCheckedSubprog];
-    const of = env.curCheckedSubprog ? ` of ${sub?.name || "the function"}()` : "";
-    return { kind: "origin", what: change.loc === 10 ? "the frame pointer" : `argument ${change.loc}${of}`, from: [] };
+    return origin(`${name} is argument ${change.loc} of ${sub?.name || env.input.name || "the program"}()`);
   }
 
   private funcOf(i: number): string {
@@ -250,56 +314,58 @@ export class Tracer {
     return `${this.env.subprogs[n]?.name || `function ${n}`}()`;
   }
 
-  private call(step: Step, change: Change): Event {
+  private call(step: Step, change: Change, name: string): Event {
     const { env } = this;
     const i = step.insnIdx;
     const { frameno, loc } = change;
     const callee = this.callee(i);
     if (frameno > step.frameno && loc >= 1 && loc <= 5) {
-      if (isPseudoCall(env, i)) {
-        return {
-          kind: "origin",
-          what: `passed to ${callee} as argument ${loc}`,
-          from: [{ frameno: frameno - 1, loc }],
-        };
-      }
-      return { kind: "origin", what: `argument ${loc} of the function that ${callee} calls`, from: [] };
+      if (isPseudoCall(env, i)) return origin(`${name} is argument ${loc} of ${callee}`, { frameno: frameno - 1, loc });
+      return origin(`${name} is argument ${loc} of the function that ${callee} calls`);
     }
-    if (frameno > step.frameno) return { kind: "origin", what: `has no value when ${callee} begins`, from: [] };
-    if (loc === 0 && typeOf(change.bytes) !== NOT_INIT)
-      return { kind: "origin", what: `returned by ${callee}`, from: [] };
-    if (loc <= 5)
-      return { kind: "lost", what: `wiped by the call of ${callee}: r0 to r5 do not survive calls`, from: [] };
-    if (loc < SLOT0) {
-      const facts = callFacts(env, i);
-      const why = facts?.changesPktData
-        ? `${callee} may move the packet, so pointers into it no longer hold`
-        : `${callee} ended what it pointed to`;
-      const kind = typeOf(change.bytes) === SCALAR_VALUE || facts?.changesPktData ? "lost" : "change";
-      return { kind, what: why, from: [] };
+    if (frameno > step.frameno) return origin(`${name} has no value when ${callee} begins`);
+    if (loc === 0 && typeOf(change.bytes) !== NOT_INIT) return origin(`${name} was returned by ${callee}`);
+    if (loc <= 5) {
+      return {
+        kind: "lost",
+        what: `${name} was wiped by the call of ${callee}: r1 to r5 do not survive calls`,
+        from: [],
+      };
     }
-    return { kind: "change", what: `${callee} wrote it`, from: [] };
+    if (loc >= SLOT0) return { kind: "change", what: `${callee} wrote to ${name}`, from: [] };
+    const moves = callFacts(env, i)?.changesPktData;
+    const why = moves
+      ? `${callee} may move the packet, so ${name} is no pointer into it any more`
+      : `${callee} ended what ${name} pointed to`;
+    return { kind: moves || typeOf(change.bytes) === SCALAR_VALUE ? "lost" : "change", what: why, from: [] };
   }
 
-  private alu(step: Step, k: number, change: Change): Event {
+  private alu(step: Step, k: number, change: Change, name: string): Event {
     const { env } = this;
     const i = step.insnIdx;
     const { code, dst, src, imm, off } = env.insns;
     const c = code[i];
     const op = c & 0xf0;
-    if (change.loc !== dst[i]) return { kind: "change", what: "adjusted with a register that it equals", from: [] };
+    if (change.loc !== dst[i])
+      return { kind: "change", what: `${name} was adjusted with a register equal to it`, from: [] };
     const operand: Place = { frameno: step.frameno, loc: src[i] };
     if (op === 0xb0) {
-      if (!(c & 8)) return { kind: "origin", what: `set to ${imm[i]}`, from: [] };
-      const half = (c & 7) === 4 ? ", low 32 bits only" : off[i] ? `, sign-extended from ${off[i]} bits` : "";
-      return { kind: "origin", what: `copied from r${src[i]}${half}`, from: [operand] };
+      if (!(c & 8)) return origin(`${name} was set to ${imm[i]}`);
+      const half = (c & 7) === 4 ? ", the low 32 bits only" : off[i] ? `, sign-extended from ${off[i]} bits` : "";
+      return origin(`${name} was copied from r${src[i]}${half}`, operand);
     }
-    const sign = ALU_WORDS[op] ?? "changed by";
-    if (!(c & 8) || op === 0x80 || op === 0xd0) return { kind: "change", what: `${sign} ${imm[i]}`, from: [] };
+    const what = `${name} was ${ALU_WORDS[op] ?? "changed by"}`;
+    if (op === 0x80) return { kind: "change", what, from: [] };
+    if (!(c & 8) || op === 0xd0) return { kind: "change", what: `${what} ${imm[i]}`, from: [] };
     const record = this.recordAt(operand, k);
     const known = record && recordWords(env, src[i], record).state;
-    return { kind: "change", what: `${sign} r${src[i]}${known ? ` (${known})` : ""}`, from: [operand] };
+    const from = operand.loc === change.loc ? [] : [operand];
+    return { kind: "change", what: `${what} r${src[i]}${known ? ` (${known})` : ""}`, from };
   }
+}
+
+function origin(what: string, from?: Place): Event {
+  return { kind: "origin", what, from: from ? [from] : [] };
 }
 
 const ALU_WORDS: Readonly<Record<number, string>> = {

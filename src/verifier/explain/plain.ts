@@ -61,7 +61,8 @@ export function rangeWords(env: VerifierEnv, reg: Reg): string {
   const smax = R.big(reg + R_SMAX, true);
   if (smin >= 0n) return umax === S64_MAX ? `${num(umin)} or more` : `${num(umin)} to ${num(umax)}`;
   if (smin === S64_MIN && smax === S64_MAX) {
-    if (umin > 0n && umax === U64_MAX) return `anything but 0 to ${num(umin - 1n)}, negative too`;
+    if (umin > 0n && umax === U64_MAX)
+      return `anything but ${umin === 1n ? "0" : `0 to ${num(umin - 1n)}`}, negative too`;
     return "anything, negative too";
   }
   if (smin === S64_MIN) return `${num(smax)} or less, negative without limit`;
@@ -88,16 +89,16 @@ function BigInt2(text: string): bigint {
 }
 
 const NAMES: Readonly<Record<number, string>> = {
-  [PTR_TO_CTX]: "context pointer",
-  [PTR_TO_FLOW_KEYS]: "pointer to flow keys",
-  [PTR_TO_SOCKET]: "pointer to a full socket",
-  [PTR_TO_SOCK_COMMON]: "pointer to a struct bpf_sock that may be a request or timewait socket",
-  [PTR_TO_TCP_SOCK]: "pointer to a TCP socket",
-  [PTR_TO_XDP_SOCK]: "pointer to an AF_XDP socket",
-  [PTR_TO_BUF]: "pointer to a buffer",
-  [PTR_TO_ARENA]: "arena pointer",
-  [PTR_TO_FUNC]: "function pointer",
-  [CONST_PTR_TO_DYNPTR]: "pointer to a dynptr",
+  [PTR_TO_CTX]: "the context pointer",
+  [PTR_TO_FLOW_KEYS]: "a pointer to flow keys",
+  [PTR_TO_SOCKET]: "a pointer to a full socket",
+  [PTR_TO_SOCK_COMMON]: "a pointer to a struct bpf_sock that may be a request or timewait socket",
+  [PTR_TO_TCP_SOCK]: "a pointer to a TCP socket",
+  [PTR_TO_XDP_SOCK]: "a pointer to an AF_XDP socket",
+  [PTR_TO_BUF]: "a pointer to a buffer",
+  [PTR_TO_ARENA]: "an arena pointer",
+  [PTR_TO_FUNC]: "a function pointer",
+  [CONST_PTR_TO_DYNPTR]: "a pointer to a dynptr",
 };
 
 function pointerWords(env: VerifierEnv, reg: Reg): string {
@@ -107,18 +108,18 @@ function pointerWords(env: VerifierEnv, reg: Reg): string {
   if (base === CONST_PTR_TO_MAP) return `the map '${env.mapOf(reg).name}'`;
   if (base === PTR_TO_MAP_VALUE) {
     const map = env.mapOf(reg);
-    return `pointer into a value of map '${map.name}' (${map.valueSize} bytes)`;
+    return `a pointer into a value of map '${map.name}' (${map.valueSize} bytes)`;
   }
-  if (base === PTR_TO_MAP_KEY) return `pointer to a key of map '${env.mapOf(reg).name}'`;
-  if (base === PTR_TO_STACK) return "pointer into the stack";
+  if (base === PTR_TO_MAP_KEY) return `a pointer to a key of map '${env.mapOf(reg).name}'`;
+  if (base === PTR_TO_STACK) return "a pointer into the stack";
   if (base === PTR_TO_PACKET_END) return "data_end, the end of the packet";
   if (base === PTR_TO_PACKET || base === PTR_TO_PACKET_META) {
-    return base === PTR_TO_PACKET ? "packet pointer" : "pointer to packet metadata";
+    return base === PTR_TO_PACKET ? "a packet pointer" : "a pointer to packet metadata";
   }
-  if (base === PTR_TO_MEM) return `pointer to ${R.memSize(reg)} bytes of memory`;
+  if (base === PTR_TO_MEM) return `a pointer to ${R.memSize(reg)} bytes of memory`;
   if (base === PTR_TO_BTF_ID) {
     const trust = /^(\w+?)_ptr_/.exec(regTypeStr(type))?.[1];
-    return `${trust ? `${trust.replaceAll("_", " ")} ` : ""}pointer to struct ${env.btfOf(reg).nameOf(R.btfId(reg))}`;
+    return `${trust ? `${/^[aeiou]/.test(trust) ? "an" : "a"} ${trust.replaceAll("_", " ")} ` : "a "}pointer to struct ${env.btfOf(reg).nameOf(R.btfId(reg))}`;
   }
   return NAMES[base] ?? regTypeStr(type);
 }
@@ -127,15 +128,20 @@ function pointerWords(env: VerifierEnv, reg: Reg): string {
 export function regWords(env: VerifierEnv, reg: Reg): string {
   const { R } = env;
   const type = R.type(reg);
-  if (type === NOT_INIT) return "no value: nothing wrote it on this path, or a call wiped it";
+  if (type === NOT_INIT) return "no value";
   if (type === SCALAR_VALUE) {
     const range = rangeWords(env, reg);
-    if (R.isConst(reg)) return `the number ${range}`;
-    return range.startsWith("anything") ? `an unbounded number (${range})` : `a number, ${range}`;
+    if (R.isConst(reg)) {
+      const v = R.big(reg + R_VALUE, false);
+      const narrow = v >> 31n === 1n ? ` (${BigInt.asIntN(32, v)} in 32 bits)` : "";
+      return `the number ${range}${narrow}`;
+    }
+    return range.startsWith("anything, ") ? "an unbounded number" : `a number, ${range}`;
   }
   const base = baseType(type);
   let out = typeMayBeNull(type) ? `NULL or ${pointerWords(env, reg)}` : pointerWords(env, reg);
   if (base === PTR_TO_STACK) {
+    if (R.isConst(reg) && R.off(reg) + R.value(reg) === 0) return "the frame pointer";
     if (R.isConst(reg)) out = `fp${signed(BigInt(R.off(reg)) + R.big(reg + R_VALUE, true))}, ${out}`;
     else out += offsetWords(env, reg);
   } else if (base !== PTR_TO_ARENA && base !== PTR_TO_PACKET_END) out += offsetWords(env, reg);
@@ -143,7 +149,7 @@ export function regWords(env: VerifierEnv, reg: Reg): string {
     const range = R.range(reg);
     out += range > 0 ? `; the first ${range} bytes are known to exist` : "; no byte is known to exist";
   }
-  if (R.refObjId(reg)) out += `, a reference to be released (id ${R.refObjId(reg)})`;
+  if (R.refObjId(reg)) out += `, to be released (reference ${R.refObjId(reg)})`;
   return out;
 }
 

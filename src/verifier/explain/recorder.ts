@@ -37,6 +37,8 @@ export class PathRecorder implements Probe {
   readonly steps: Step[] = [];
   /** Frames as they were before the running instruction. */
   shadow: Uint8Array[] = [];
+  /** Where the running instruction's messages begin in the log. */
+  logPos = 0;
   private marks: Mark[] = [];
   private curframe = 0;
 
@@ -49,6 +51,7 @@ export class PathRecorder implements Probe {
   }
 
   before(env: VerifierEnv): void {
+    this.logPos = env.log.pos;
     this.curframe = env.cur.curframe;
   }
 
