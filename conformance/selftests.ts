@@ -1,10 +1,11 @@
 /**
  * Holds skep's verdicts against those of Linux 6.18 over the kernel's own selftest programs.
  *
- *   npm run conformance -- [--objects DIR] [--btf FILE] [--jobs N] [--only FILE[:PROG]] [--list KIND] [--json FILE]
+ *   npm run conformance -- [--objects DIR] [--btf FILE] [--jobs N] [--only FILE[:PROG]] [--list KIND] [--json FILE] [--time]
  *
  * --objects  where the objects are or are built to (conformance/build-selftests.sh); default conformance/build
  * --list     prints the programs of one kind: verdict, accept, message, errno, loader, insns, time, crash
+ * --time     asks the running Linux, where bpf(2) is permitted, to verify the same programs, and compares the times
  * --json     writes skep's rows, one JSON object a line
  * Exit code  0 when the run was complete, whatever the figures say; 1 when a program crashed skep; 2 usage.
  */
@@ -16,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { disagreement, figures, foldMessage, type Pair, type VerdictRow } from "./compare.ts";
+import { type Timed, timeAgainstLinux } from "./timing.ts";
 import type { Job } from "./worker.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -30,6 +32,7 @@ const { values: options } = parseArgs({
     only: { type: "string" },
     list: { type: "string" },
     json: { type: "string" },
+    time: { type: "boolean", default: false },
   },
 });
 
@@ -73,6 +76,7 @@ report(pairs);
 if (options.json !== undefined) {
   writeFileSync(options.json, pairs.map((p) => `${JSON.stringify(p.skep)}\n`).join(""));
 }
+if (options.time) compareTimes(pairs);
 process.exit(pairs.some((p) => p.skep.msg.startsWith("crash: ")) ? 1 : 0);
 
 async function runAll(queue: readonly Job[]): Promise<Map<string, VerdictRow>> {
@@ -127,6 +131,39 @@ function report(all: readonly Pair[]): void {
   }
   if (missing.length > 0) console.log(`  not built here: ${missing.join(" ")}`);
   if (options.list !== undefined) list(all, options.list);
+}
+
+function compareTimes(all: readonly Pair[]): void {
+  const both = all.filter((p) => p.linux.verdict === "success" && p.skep.verdict === "success");
+  let timed: Timed[];
+  try {
+    timed = timeAgainstLinux(
+      options.objects,
+      both.map((p) => p.linux),
+      (done) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${both.length} programs timed `);
+      },
+    );
+  } catch (e) {
+    console.log(`  times: Linux was not asked: ${(e as Error).message}`);
+    return;
+  }
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  const sum = (pick: (t: Timed) => number) => timed.reduce((total, t) => total + pick(t), 0);
+  const [ours, theirs] = [sum((t) => t.skepUs), sum((t) => t.linuxUs)];
+  const ratio = ours / theirs;
+  const met = ratio <= 1.5 ? "" : "  (short)";
+  console.log(`\n${timed.length} programs that both accept, verified here and by the running Linux in one process:`);
+  console.log(
+    `  ${(ours / 1e6).toFixed(2)} s here, ${(theirs / 1e6).toFixed(2)} s on Linux: ${ratio.toFixed(2)} x   wanted at most 1.50 x${met}`,
+  );
+  console.log("  heaviest ten (ms here, ms on Linux, ratio, insns):");
+  for (const t of timed.toSorted((a, b) => b.skepUs - a.skepUs).slice(0, 10)) {
+    const cells = [t.skepUs / 1000, t.linuxUs / 1000].map((n) => Math.round(n).toString().padStart(8));
+    console.log(
+      `    ${cells.join(" ")} ${(t.skepUs / t.linuxUs).toFixed(1).padStart(6)} ${String(t.insns).padStart(8)}  ${t.file}:${t.prog}`,
+    );
+  }
 }
 
 function list(all: readonly Pair[], kind: string): void {
