@@ -203,9 +203,9 @@ export function frames_equal(old: u32, cur: u32, liveRegs: u32, exact: u32, allo
 
 /** A cheap test before looking for an endless loop: are the registers of the two frames the same bytes? */
 export function maybe_looping(old: u32, cur: u32): bool {
-  // Like Linux: compares type .. ranges of all registers.
+  // As in Linux, ids count too: a number that is read anew in each round is another one.
   for (let i: u32 = 0; i < 11; i++) {
-    if (!sameBytes(old + F_REGS + i * REG_SIZE, cur + F_REGS + i * REG_SIZE, R_ID)) return false;
+    if (!sameBytes(old + F_REGS + i * REG_SIZE, cur + F_REGS + i * REG_SIZE, R_FRAMENO)) return false;
   }
   return true;
 }
