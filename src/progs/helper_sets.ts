@@ -21,6 +21,21 @@ export const BASE_HELPERS = `
     ringbuf_submit_dynptr ringbuf_discard_dynptr dynptr_read dynptr_write dynptr_data ktime_get_tai_ns
     user_ringbuf_drain cgrp_storage_get cgrp_storage_delete`;
 
+/** Of BASE_HELPERS, those that a loader without CAP_BPF has not (bpf_base_func_proto()). */
+export const BPF_HELPERS = `
+    spin_lock spin_unlock jiffies64 per_cpu_ptr this_cpu_ptr timer_init timer_set_callback timer_start timer_cancel
+    kptr_xchg for_each_map_elem loop user_ringbuf_drain ringbuf_reserve_dynptr ringbuf_submit_dynptr
+    ringbuf_discard_dynptr dynptr_from_mem dynptr_read dynptr_write dynptr_data cgrp_storage_get cgrp_storage_delete
+    get_current_cgroup_id get_current_ancestor_cgroup_id current_task_under_cgroup task_storage_get task_storage_delete`;
+
+/** Those that one without CAP_PERFMON has not; asked of a running kernel. */
+export const PERFMON_HELPERS = `
+    trace_printk get_current_comm perf_event_read get_current_task perf_event_read_value send_signal probe_read_user
+    probe_read_kernel probe_read_user_str probe_read_kernel_str send_signal_thread get_task_stack copy_from_user
+    snprintf_btf get_current_task_btf snprintf task_pt_regs get_branch_snapshot
+    trace_vprintk find_vma copy_from_user_task skc_to_tcp6_sock skc_to_tcp_sock skc_to_tcp_timewait_sock
+    skc_to_tcp_request_sock skc_to_udp6_sock skc_to_unix_sock skc_to_mptcp_sock`;
+
 /** What a type may call beyond BASE_HELPERS, in names without bpf_. */
 export const TYPE_HELPERS: Readonly<Record<string, string>> = {
   socket_filter: `

@@ -82,7 +82,9 @@ function lsmHook(facts: ProgFacts): string {
 
 /** Is the helper offered to this program? Argument checks come later. */
 export function mayCallHelper(facts: ProgFacts, id: number): boolean {
-  const { platform } = facts.input;
+  const { platform, caps } = facts.input;
+  if (!caps.bpf && platform.bpfHelpers?.has(id)) return false;
+  if (!caps.perfmon && platform.perfmonHelpers?.has(id)) return false;
   const rule =
     facts.type === BPF_PROG_TYPE_TRACING
       ? TRACING_RULES.get(id)

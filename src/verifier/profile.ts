@@ -7,7 +7,7 @@ import * as abi from "../abi/bpf.ts";
 import type { Btf } from "../btf/btf.ts";
 import { HELPERS } from "../helpers/table.ts";
 import { KFUNCS } from "../kfuncs/table.ts";
-import { BASE_HELPERS, TYPE_HELPERS } from "../progs/helper_sets.ts";
+import { BASE_HELPERS, BPF_HELPERS, PERFMON_HELPERS, TYPE_HELPERS } from "../progs/helper_sets.ts";
 import { PROG_TYPES } from "../progs/prog_types.ts";
 import { FULL_CONFIG, type KernelConfig, LIMITS, type Platform } from "./platform.ts";
 
@@ -26,6 +26,8 @@ export function helperIds(names: string): ReadonlySet<number> {
 }
 
 const baseHelpers = helperIds(BASE_HELPERS);
+const bpfHelpers = helperIds(BPF_HELPERS);
+const perfmonHelpers = helperIds(PERFMON_HELPERS);
 const typeHelpers = new Map(Object.entries(TYPE_HELPERS).map(([key, names]) => [key, helperIds(names)]));
 
 /** @param btf BTF of the kernel, for kfuncs, BTF pointers and attach targets; without it such programs are refused */
@@ -39,6 +41,8 @@ export function linux618(btf?: Btf, config: KernelConfig = FULL_CONFIG): Platfor
     helpers: HELPERS,
     baseHelpers,
     typeHelpers,
+    bpfHelpers,
+    perfmonHelpers,
     kfuncs: KFUNCS,
   };
 }

@@ -16,6 +16,9 @@ export interface PlatformTables {
   readonly baseHelpers: ReadonlySet<number>;
   /** What a program type may call beyond baseHelpers, by variant key (variantKey() in progs). */
   readonly typeHelpers: ReadonlyMap<string, ReadonlySet<number>>;
+  /** Of both, those that need CAP_BPF and those that need CAP_PERFMON. */
+  readonly bpfHelpers?: ReadonlySet<number>;
+  readonly perfmonHelpers?: ReadonlySet<number>;
   /** By name. */
   readonly kfuncs: ReadonlyMap<string, Kfunc>;
 }
