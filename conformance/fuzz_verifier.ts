@@ -21,6 +21,7 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { decode } from "../src/isa/codec.ts";
 import { disasm } from "../src/isa/disasm.ts";
+import { loadKernelBtf } from "../src/node/kernel_btf.ts";
 import { saveCase } from "./fuzz/case.ts";
 import { Checker } from "./fuzz/check.ts";
 import { Linux } from "./fuzz/linux.ts";
@@ -58,7 +59,11 @@ if (![seed, seconds, runs, Number(options.from)].every(Number.isFinite) || Numbe
 
 const pool = poolOf(options.objects);
 const linux = options.linux ? await Linux.start(pool.maps) : "--no-linux";
-console.log(`seed ${seed}; ${pool.cases.length} programs to mutate; Linux ${linux instanceof Linux ? "is asked" : `is not asked: ${linux}`}`);
+const kernelBtf = linux instanceof Linux ? loadKernelBtf().btf : undefined;
+const checker = () => new Checker(pool.maps, kernelBtf);
+console.log(
+  `seed ${seed}; ${pool.cases.length} programs to mutate; Linux ${linux instanceof Linux ? "is asked" : `is not asked: ${linux}`}`,
+);
 
 if (options.show !== undefined) {
   await show(Number(options.show));
@@ -72,6 +77,7 @@ if (options.show !== undefined) {
     ms: seconds * 1000,
     runs,
     linux: linux instanceof Linux ? linux : undefined,
+    kernelBtf,
     pool,
     onFailure: keep,
     onProgram: (n) => {
@@ -105,26 +111,41 @@ function watchdog(beat: Int32Array): Worker {
 function keep(failure: Failure): void {
   console.log(`program ${failure.n}: ${failure.why}`);
   const fails = (c: Failure["program"]): boolean => {
-    const o = new Checker(pool.maps).check(c, failure.inputSeed, runs);
+    const o = checker().check(c, failure.inputSeed, runs);
     return o.failure !== undefined || o.verifyMs > CAP_MS;
   };
   const small = fails(failure.program) ? minimise(failure.program, fails, 200) : failure.program;
-  const again = new Checker(pool.maps).check(small, failure.inputSeed, runs);
+  const again = checker().check(small, failure.inputSeed, runs);
   const dir = join(root, "test", "fixtures", "fuzz");
   mkdirSync(dir, { recursive: true });
   const used = [...new Set(small.mapRefs.map(([, map]) => map))].sort((a, b) => a - b);
   const renumbered = { ...small, mapRefs: small.mapRefs.map(([slot, map]) => [slot, used.indexOf(map)] as const) };
-  const saved = saveCase(renumbered, used.map((n) => pool.maps[n]), again.failure ?? failure.why, failure.inputSeed);
+  const saved = saveCase(
+    renumbered,
+    used.map((n) => pool.maps[n]),
+    again.failure ?? failure.why,
+    failure.inputSeed,
+  );
   const file = join(dir, `seed-${seed}-${failure.n}.json`);
   writeFileSync(file, `${JSON.stringify(saved, null, 2)}\n`);
-  console.log(`  kept as ${file}\n${disasm(decode(small.insns)).map((l) => `    ${l}`).join("\n")}`);
+  console.log(
+    `  kept as ${file}\n${disasm(decode(small.insns))
+      .map((l) => `    ${l}`)
+      .join("\n")}`,
+  );
 }
 
 async function show(n: number): Promise<void> {
   const c = programOf(seed, n, pool);
-  console.log(`type ${c.progType}, flags ${c.flags}${c.noPerfmon ? ", without CAP_PERFMON" : ""}, maps ${JSON.stringify(c.mapRefs)}`);
-  console.log(disasm(decode(c.insns)).map((l, i) => `${i}: ${l}`).join("\n"));
-  const o = new Checker(pool.maps).check(c, seed + n, runs);
+  console.log(
+    `type ${c.progType}, flags ${c.flags}${c.noPerfmon ? ", without CAP_PERFMON" : ""}, maps ${JSON.stringify(c.mapRefs)}`,
+  );
+  console.log(
+    disasm(decode(c.insns))
+      .map((l, i) => `${i}: ${l}`)
+      .join("\n"),
+  );
+  const o = checker().check(c, seed + n, runs);
   console.log(`here:  errno ${o.errno} ${o.msg}${o.failure === undefined ? "" : ` FAILURE ${o.failure}`}`);
   if (linux instanceof Linux) {
     const v = await linux.verdict(c, true);
@@ -155,12 +176,17 @@ function report(s: Summary): void {
     );
   }
   for (const [name, value] of rows) console.log(`${name.padEnd(30)} ${value}`);
-  const titles = { loose: "accepted here, refused there", strict: "refused here, accepted there", words: "refused with other words" } as const;
+  const titles = {
+    loose: "accepted here, refused there",
+    strict: "refused here, accepted there",
+    words: "refused with other words",
+  } as const;
   for (const kind of ["loose", "strict", "words"] as const) {
     if (s[kind].size === 0 || (options.list !== undefined && options.list !== kind)) continue;
     console.log(`${titles[kind]}:`);
     const most = options.list === kind ? Number.POSITIVE_INFINITY : kind === "words" ? 5 : 15;
     const groups = [...s[kind].values()].toSorted((a, b) => b.count - a.count).slice(0, most);
-    for (const g of groups) console.log(`  ${String(g.count).padStart(6)}  ${g.key}  (programs ${g.examples.join(", ")})`);
+    for (const g of groups)
+      console.log(`  ${String(g.count).padStart(6)}  ${g.key}  (programs ${g.examples.join(", ")})`);
   }
 }

@@ -6,6 +6,7 @@
  */
 import * as abi from "../../src/abi/bpf.ts";
 import { BpfError } from "../../src/abi/errno.ts";
+import type { Btf } from "../../src/btf/btf.ts";
 import { SKB, XDP } from "../../src/helpers/packet_layout.ts";
 import { type EngineName, RunFault } from "../../src/interp/image.ts";
 import type { Interp } from "../../src/interp/interp.ts";
@@ -51,8 +52,10 @@ const SKB_TYPES: ReadonlySet<number> = new Set([
   abi.BPF_PROG_TYPE_CGROUP_SKB,
 ]);
 const L2_TYPES: ReadonlySet<number> = new Set([abi.BPF_PROG_TYPE_SCHED_CLS, abi.BPF_PROG_TYPE_SCHED_ACT]);
-const MAX_STEPS = 100_000;
+const MAX_STEPS = 3000;
 const HASH_KEYS = 4;
+/** More than all frames of a run take. */
+const STACK_BYTES = 8192;
 const PLAIN_MAPS: ReadonlySet<number> = new Set([
   abi.BPF_MAP_TYPE_ARRAY,
   abi.BPF_MAP_TYPE_HASH,
@@ -75,12 +78,23 @@ export class Checker {
   readonly #plainFds: Fd[];
   #random = new Random(0);
 
-  constructor(maps: readonly FuzzMap[]) {
-    this.#kernel = createKernel({ random: () => this.#random.u32(), clock: () => 1_000_000_007n });
+  /** @param kernelBtf default: the built-in one */
+  constructor(maps: readonly FuzzMap[], kernelBtf?: Btf) {
+    this.#kernel = createKernel({
+      random: () => this.#random.u32(),
+      clock: () => 1_000_000_007n,
+      ...(kernelBtf && { kernelBtf }),
+    });
     this.#proc = this.#kernel.spawn();
     this.#plain = this.#kernel.spawn({ caps: NO_PERFMON });
     this.#fds = maps.map((m) =>
-      this.#proc.mapCreate({ mapType: m.type, keySize: m.key, valueSize: m.value, maxEntries: m.max, mapFlags: m.flags ?? 0 }),
+      this.#proc.mapCreate({
+        mapType: m.type,
+        keySize: m.key,
+        valueSize: m.value,
+        maxEntries: m.max,
+        mapFlags: m.flags ?? 0,
+      }),
     );
     this.#plainFds = this.#fds.map((fd) => this.#proc.sendFd(fd, this.#plain));
   }
@@ -99,7 +113,13 @@ export class Checker {
     } catch (e) {
       const verifyMs = performance.now() - start;
       if (e instanceof VerifierError) {
-        return { errno: e.errno, msg: lastWords(e.log), verifyMs, insnsProcessed: e.stats?.insnsProcessed ?? 0, ...none };
+        return {
+          errno: e.errno,
+          msg: lastWords(e.log),
+          verifyMs,
+          insnsProcessed: e.stats?.insnsProcessed ?? 0,
+          ...none,
+        };
       }
       if (e instanceof BpfError) return { errno: e.errno, msg: e.message, verifyMs, insnsProcessed, ...none };
       return { errno: -1, msg: "", verifyMs, insnsProcessed, failure: `crash of the verifier: ${trace(e)}`, ...none };
@@ -113,7 +133,11 @@ export class Checker {
       }
       return { ...accepted, ...counts };
     } catch (e) {
-      return { ...accepted, ...counts, failure: e instanceof Breach || e instanceof RunFault ? e.message : `crash: ${trace(e)}` };
+      return {
+        ...accepted,
+        ...counts,
+        failure: e instanceof Breach || e instanceof RunFault ? e.message : `crash: ${trace(e)}`,
+      };
     } finally {
       proc.close(fd);
     }
@@ -173,7 +197,10 @@ export class Checker {
         return (BigInt(memory.readU32(memory.cpuCtx + CPU_CTX.retHi)) << 32n) | BigInt(lo);
       });
       if (watched.r0 !== compiled.r0) {
-        throw new Breach(0, `r0 is 0x${watched.r0.toString(16)} in the interpreter, 0x${compiled.r0?.toString(16)} compiled`);
+        throw new Breach(
+          0,
+          `r0 is 0x${watched.r0.toString(16)} in the interpreter, 0x${compiled.r0?.toString(16)} compiled`,
+        );
       }
       if (watched.after !== compiled.after) throw new Breach(0, "interpreter and compiled code leave different memory");
     }
@@ -189,6 +216,9 @@ export class Checker {
   ): { r0: bigint | undefined; after: string } {
     this.#random = new Random(seed);
     for (const map of maps) this.#fill(map);
+    // a program with CAP_PERFMON may read stack that it never wrote
+    const { memory } = this.#kernel;
+    memory.fill(memory.readU32(memory.cpuCtx + CPU_CTX.stackTop) - STACK_BYTES, 0, STACK_BYTES);
     const ctx = this.#context(c.progType);
     try {
       const r0 = this.#kernel.running(() => body(ctx.around));
@@ -217,6 +247,8 @@ export class Checker {
     if (map.type === abi.BPF_MAP_TYPE_RINGBUF) {
       const ring = memory.readU32(map.addr + MAP_RECORD.private);
       for (const at of [RING.pending, RING.consumer, RING.producer]) memory.writeU64(ring + at, 0n);
+      // records begin with what the last ones left
+      memory.fill(ring + RING.data, 0, 2 * map.maxEntries);
       return;
     }
     if (!PLAIN_MAPS.has(map.type)) return;
@@ -251,7 +283,14 @@ export class Checker {
       const metaBytes = rng.chance(0.2) ? 4 : 0;
       const buff = new XdpBuff(memory, packet, { metaBytes, ingressIfindex: 1, rxQueueIndex: rng.below(4) });
       return {
-        around: { progType, ctx: buff.addr, ctxBytes: XDP_CTX_BYTES, data: XDP.data, dataEnd: XDP.dataEnd, dataMeta: XDP.dataMeta },
+        around: {
+          progType,
+          ctx: buff.addr,
+          ctxBytes: XDP_CTX_BYTES,
+          data: XDP.data,
+          dataEnd: XDP.dataEnd,
+          dataMeta: XDP.dataMeta,
+        },
         bytes: () => buff.bytes(),
         free: () => buff.free(),
       };
@@ -259,7 +298,14 @@ export class Checker {
     const skb = new Skb(memory, packet, { ifindex: 1, l2: L2_TYPES.has(progType) });
     for (const at of [8, 32, 44, 48, 52, 56, 60, 64]) memory.writeU32(skb.addr + at, rng.imm() >>> 0);
     return {
-      around: { progType, ctx: skb.addr, ctxBytes: SKB_CTX_BYTES, data: SKB.data, dataEnd: SKB.dataEnd, dataMeta: SKB.dataMeta },
+      around: {
+        progType,
+        ctx: skb.addr,
+        ctxBytes: SKB_CTX_BYTES,
+        data: SKB.data,
+        dataEnd: SKB.dataEnd,
+        dataMeta: SKB.dataMeta,
+      },
       bytes: () => skb.bytes(),
       free: () => skb.free(),
     };

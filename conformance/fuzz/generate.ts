@@ -77,7 +77,30 @@ class Generator {
   readonly #progType: number;
   readonly #ctx: CtxFacts;
   readonly #wild: number;
+  /** Indexes are left to what the verifier knows of them now and then. */
+  readonly #risky: boolean;
   readonly #functions: Label[] = [];
+  readonly #called = new Set<Label>();
+  /** Of a hundred statements, so many are of this kind. */
+  readonly #statements: readonly (readonly [number, () => void])[] = [
+    [14, () => this.#alu()],
+    [6, () => this.#newScalar()],
+    [12, () => this.#story()],
+    [10, () => this.#index()],
+    [10, () => this.#branch()],
+    [5, () => this.#lookup()],
+    [5, () => this.#stack()],
+    [6, () => this.#value()],
+    [5, () => this.#packet()],
+    [5, () => this.#helper()],
+    [2, () => this.#loop()],
+    [4, () => this.#callFunction()],
+    [3, () => this.#copy()],
+    [3, () => this.#ctxAccess()],
+    [4, () => this.#stackIndex()],
+    [3, () => this.#ring()],
+    [3, () => this.#atomic()],
+  ];
   #m: Model = { regs: [], written: new Set(), spilled: new Map() };
   #budget: number;
   /** Registers that loops and calls in progress need. */
@@ -94,6 +117,7 @@ class Generator {
     ]);
     this.#ctx = CTX[this.#progType];
     this.#wild = rng.pick([0, 0, 0, 0.01, 0.01, 0.05]);
+    this.#risky = rng.chance(0.35);
     this.#budget = 6 + rng.below(30);
   }
 
@@ -101,11 +125,12 @@ class Generator {
     const rng = this.#rng;
     this.#m.regs.push(...Array.from({ length: 10 }, () => NONE), { kind: "stack", room: 0 });
     this.#m.regs[1] = { kind: "ctx", room: 0 };
-    for (let n = rng.chance(0.25) ? 1 + rng.below(2) : 0; n > 0; n--) this.#functions.push(this.#e.label());
+    for (let n = rng.chance(0.4) ? 1 + rng.below(2) : 0; n > 0; n--) this.#functions.push(this.#e.label());
     this.#mov(6, 1);
     this.#block();
     this.#exit();
-    for (const fn of this.#functions) this.#function(fn);
+    this.#functions.length = 0;
+    for (const fn of this.#called) this.#function(fn);
     return {
       progType: this.#progType,
       flags: rng.chance(0.1) ? 8 : 0,
@@ -128,7 +153,6 @@ class Generator {
     this.#m.regs.push({ kind: "stack", room: 0 });
     for (const r of [1, 2]) this.#m.regs[r] = SCALAR;
     this.#m.regs[3] = { kind: "value", room: 16 };
-    this.#functions.length = 0;
     this.#budget = 2 + rng.below(10);
     this.#loops = 0;
     this.#kept = new Set();
@@ -152,26 +176,18 @@ class Generator {
 
   #statement(): void {
     this.#budget--;
-    const rng = this.#rng;
-    const n = rng.below(100);
-    if (rng.chance(this.#wild)) return this.#anything();
-    if (n < 14) return this.#alu();
-    if (n < 20) return void this.#newScalar();
-    if (n < 32) return this.#story();
-    if (n < 42) return this.#index();
-    if (n < 52) return this.#branch();
-    if (n < 57) return this.#lookup();
-    if (n < 62) return this.#stack();
-    if (n < 68) return this.#value();
-    if (n < 73) return this.#packet();
-    if (n < 77) return this.#helper();
-    if (n < 81) return this.#loop();
-    if (n < 84) return this.#callFunction();
-    if (n < 87) return this.#copy();
-    if (n < 90) return this.#ctxAccess();
-    if (n < 94) return this.#stackIndex();
-    if (n < 97) return this.#ring();
-    return this.#atomic();
+    if (this.#rng.chance(this.#wild)) {
+      this.#anything();
+      return;
+    }
+    let n = this.#rng.below(100);
+    for (const [weight, make] of this.#statements) {
+      n -= weight;
+      if (n < 0) {
+        make();
+        return;
+      }
+    }
   }
 
   // Registers.
@@ -282,14 +298,20 @@ class Generator {
     const wide = rng.chance(0.5);
     const cls = wide ? 7 : 4;
     const kind = rng.below(20);
-    if (kind === 0) return void this.#e.put(cls | 0x80, dst);
-    if (kind === 1) return void this.#e.put(rng.pick([0xd4, 0xdc, 0xd7]), dst, 0, 0, rng.pick([16, 32, 64]));
-    if (kind === 2) return void this.#e.put(cls | 0xb8, dst, dst, rng.pick(wide ? [0, 8, 16, 32] : [0, 8, 16]));
+    if (kind === 0) this.#e.put(cls | 0x80, dst);
+    else if (kind === 1) this.#e.put(rng.pick([0xd4, 0xdc, 0xd7]), dst, 0, 0, rng.pick([16, 32, 64]));
+    else if (kind === 2) this.#e.put(cls | 0xb8, dst, dst, rng.pick(wide ? [0, 8, 16, 32] : [0, 8, 16]));
+    else this.#binary(dst, wide, cls);
+  }
+
+  #binary(dst: number, wide: boolean, cls: number): void {
+    const rng = this.#rng;
     const op = rng.pick(ALU_OPS);
     const signed = (op === 0x30 || op === 0x90) && rng.chance(0.3) ? 1 : 0;
     if (rng.chance(0.4)) {
       const src = this.#scalar();
-      return void this.#e.put(cls | op | 8, dst, src, signed);
+      this.#e.put(cls | op | 8, dst, src, signed);
+      return;
     }
     const shift = op === 0x60 || op === 0x70 || op === 0xc0;
     const imm = shift ? rng.below(wide ? 64 : 32) : rng.imm();
@@ -299,7 +321,8 @@ class Generator {
   /** Arithmetic and branches on one number, then its use as an index. */
   #story(): void {
     const rng = this.#rng;
-    const base = this.#find("value", "record") ?? (this.#directValue(), this.#find("value"));
+    if (this.#find("value", "record") === undefined) this.#directValue();
+    const base = this.#find("value", "record");
     if (base === undefined) return;
     const keep = !this.#kept.has(base);
     if (keep) this.#kept.add(base);
@@ -308,6 +331,7 @@ class Generator {
     else this.#const(r);
     this.#kept.add(r);
     const skip = this.#label();
+    const before = this.#fork();
     for (let n = 1 + rng.below(6); n > 0; n--) {
       if (rng.chance(0.55)) {
         this.#kept.delete(r);
@@ -319,6 +343,7 @@ class Generator {
     this.#set(r, SCALAR);
     this.#indexWith(base, r);
     this.#e.bind(skip);
+    this.#join(before);
     if (keep) this.#kept.delete(base);
   }
 
@@ -362,18 +387,18 @@ class Generator {
       this.#e.put(0xbc, i, r);
       this.#set(i, SCALAR);
     } else this.#mov(i, r);
-    const off = rng.chance(0.05) ? 1 : 0;
-    switch (rng.below(9)) {
+    const off = this.#risky && rng.chance(0.1) ? 1 : 0;
+    switch (rng.below(this.#risky ? 9 : 7)) {
       case 0:
       case 1:
         this.#e.put(rng.pick([0x57, 0x54]), i, 0, 0, off + (2 ** Math.floor(Math.log2(most + 1)) - 1));
         break;
       case 2:
-        this.#e.jump(rng.pick([0x25, 0x26]), i, 0, most + off, skip);
+        this.#jumpZeroExtended(0x25, i, most + off, skip);
         break;
       case 3:
-        this.#e.jump(rng.pick([0x65, 0x66]), i, 0, most + off, skip);
-        this.#e.jump(rng.pick([0xc5, 0xc6]), i, 0, -off, skip);
+        this.#jumpZeroExtended(0x65, i, most + off, skip);
+        this.#e.jump(0xc5, i, 0, -off, skip);
         break;
       case 4:
         this.#e.put(rng.pick([0x97, 0x94]), i, 0, 0, most + 1 + off);
@@ -389,12 +414,19 @@ class Generator {
     }
     const p = this.#free();
     this.#e.put(0xbf, p, base);
-    this.#e.put(rng.chance(0.9) ? 0x0f : 0x1f, p, i);
+    this.#e.put(this.#risky && rng.chance(0.1) ? 0x1f : 0x0f, p, i);
     this.#set(p, NONE);
     this.#access(p, 0, size);
     this.#e.bind(skip);
     this.#kept.delete(i);
     if (keepBase) this.#kept.delete(base);
+  }
+
+  /** A comparison in 64 bits, or in 32 of a number that has no more (but for risky programs). */
+  #jumpZeroExtended(code: number, r: number, imm: number, to: Label): void {
+    const narrow = this.#rng.chance(0.5);
+    if (narrow && !(this.#risky && this.#rng.chance(0.1))) this.#e.put(0xbc, r, r);
+    this.#e.jump(narrow ? code + 1 : code, r, 0, imm, to);
   }
 
   /** A load into p itself, or a store. */
@@ -577,12 +609,15 @@ class Generator {
 
   #value(): void {
     const base = this.#find("value", "record");
-    if (base === undefined) return this.#directValue();
+    if (base === undefined) {
+      this.#directValue();
+      return;
+    }
     const { room } = this.#m.regs[base];
     const rng = this.#rng;
     const size = rng.pick([1, 2, 4, 8].filter((s) => s <= room));
     if (!size) return;
-    const off = (rng.below(room - size + 1) & -size) + (rng.chance(0.02) ? room : 0);
+    const off = (rng.below(room - size + 1) & -size) + (this.#risky && rng.chance(0.03) ? room : 0);
     const bits = SIZE_BITS[size];
     if (rng.chance(0.4)) {
       this.#kept.add(base);
@@ -651,7 +686,7 @@ class Generator {
       default:
         this.#e.jump(0x3d, q, end, 0, short);
     }
-    this.#set(p, { kind: "packet", room: bytes + (rng.chance(0.03) ? 1 : 0) });
+    this.#set(p, { kind: "packet", room: bytes + (this.#risky && rng.chance(0.1) ? 1 : 0) });
     const before = this.#fork();
     before.regs[p] = NONE;
     for (let n = 1 + rng.below(3); n > 0; n--) {
@@ -747,10 +782,12 @@ class Generator {
 
   #loop(): void {
     const rng = this.#rng;
-    if (this.#loops > 1) return;
+    if (this.#loops > (rng.chance(0.2) ? 1 : 0)) return;
     const r = this.#saved();
     if (r < 7 || this.#kept.has(r)) return;
     this.#loops++;
+    const budget = this.#budget;
+    this.#budget = Math.min(budget, 3 + rng.below(4));
     if (rng.chance(0.25)) {
       // may_goto
       const end = this.#label();
@@ -778,6 +815,7 @@ class Generator {
       this.#set(r, SCALAR);
     }
     this.#loops--;
+    this.#budget = budget - 5;
   }
 
   /** What holds in every round is what no round changes: numbers, and registers that nobody overwrites. */
@@ -801,6 +839,7 @@ class Generator {
       else this.#mov(r, s);
     }
     this.#e.call(fn);
+    this.#called.add(fn);
     this.#clobber();
     this.#set(0, SCALAR);
   }
@@ -831,7 +870,7 @@ class Generator {
       return;
     }
     const dst = this.#free();
-    const size = rng.pick([4, 4, 4, 2, 1]);
+    const size = this.#progType === BPF_PROG_TYPE_XDP && rng.chance(0.98) ? 4 : rng.pick([4, 4, 4, 2, 1]);
     this.#e.put(0x61 | SIZE_BITS[size], dst, 6, rng.pick(this.#ctx.read));
     this.#set(dst, SCALAR);
   }

@@ -33,7 +33,8 @@ function once(c: FuzzCase, rng: Random): FuzzCase {
       else insns.imm[slot] += rng.pick([1, -1]);
       break;
     case 1:
-      if (cls !== 1 && (code & 8) === 0) insns.imm[slot] = rng.chance(0.5) ? insns.imm[slot] + rng.pick([1, -1, 8, 16, -16]) : rng.imm();
+      if (cls !== 1 && (code & 8) === 0)
+        insns.imm[slot] = rng.chance(0.5) ? insns.imm[slot] + rng.pick([1, -1, 8, 16, -16]) : rng.imm();
       else insns.src[slot] = rng.below(11);
       break;
     case 2:
@@ -41,7 +42,8 @@ function once(c: FuzzCase, rng: Random): FuzzCase {
       break;
     case 3:
       if (cls === 4 || cls === 7) insns.code[slot] = rng.pick(ALU_OPS) | (code & 15);
-      else if ((cls === 5 || cls === 6) && JMP_OPS.includes(code & 0xf0)) insns.code[slot] = rng.pick(JMP_OPS) | (code & 15);
+      else if ((cls === 5 || cls === 6) && JMP_OPS.includes(code & 0xf0))
+        insns.code[slot] = rng.pick(JMP_OPS) | (code & 15);
       else if (cls >= 1 && cls <= 3) insns.code[slot] = (code & ~0x18) | rng.pick(SIZES);
       break;
     case 4:

@@ -132,7 +132,12 @@ function numberOf(attr: MapCreateAttr, maps: FuzzMap[]): number | undefined {
     flags: attr.mapType === abi.BPF_MAP_TYPE_LPM_TRIE ? 1 : 0,
   };
   const same = maps.findIndex(
-    (m) => m.type === map.type && m.key === map.key && m.value === map.value && m.max === map.max && (m.flags ?? 0) === map.flags,
+    (m) =>
+      m.type === map.type &&
+      m.key === map.key &&
+      m.value === map.value &&
+      m.max === map.max &&
+      (m.flags ?? 0) === map.flags,
   );
   if (same >= 0) return same;
   if (maps.length >= MAX_MAPS) return undefined;

@@ -3,6 +3,7 @@
  *
  * Program n of a seed is always the same, whatever came before it, so that `--seed S --from N --count 1` repeats one.
  */
+import type { Btf } from "../../src/btf/btf.ts";
 import { foldMessage } from "../compare.ts";
 import { type FuzzCase, type FuzzMap, Random } from "./case.ts";
 import { Checker, type Outcome } from "./check.ts";
@@ -20,6 +21,8 @@ export interface FuzzOptions {
   /** Runs of each accepted program, each on an input of its own. */
   readonly runs?: number;
   readonly linux?: Linux | undefined;
+  /** Of the kernel that is asked; default: the built-in one. */
+  readonly kernelBtf?: Btf | undefined;
   /** Programs to mutate, and the maps that they use beside the generator's. */
   readonly pool?: Pool | undefined;
   readonly onFailure?: (failure: Failure) => void;
@@ -81,7 +84,7 @@ export function programOf(seed: number, n: number, pool?: Pool): FuzzCase {
   const rng = new Random(seed ^ Math.imul(n + 1, 0x9e3779b1));
   for (let i = 0; i < 3; i++) rng.u32();
   if (rng.chance(MUTATIONS)) {
-    const base = pool && pool.cases.length && rng.chance(0.7) ? rng.pick(pool.cases) : generate(rng);
+    const base = pool?.cases.length && rng.chance(0.7) ? rng.pick(pool.cases) : generate(rng);
     return mutate(base, rng);
   }
   return generate(rng);
@@ -109,7 +112,7 @@ export async function fuzz(options: FuzzOptions): Promise<Summary> {
     slowestMs: 0,
     seconds: 0,
   };
-  let checker = new Checker(maps);
+  let checker = new Checker(maps, options.kernelBtf);
   const started = performance.now();
   const first = options.from ?? 0;
   let n = first;
@@ -131,7 +134,7 @@ export async function fuzz(options: FuzzOptions): Promise<Summary> {
         summary.failures.push(failure);
         options.onFailure?.(failure);
         // whatever happened may have left the kernel in any state
-        checker = new Checker(maps);
+        checker = new Checker(maps, options.kernelBtf);
       }
       if (asked && linux) await compare(summary, n, c, outcome, await asked[i], linux);
     }

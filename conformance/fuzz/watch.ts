@@ -336,18 +336,23 @@ export class Watch {
     switch (base) {
       case rt.PTR_TO_STACK: {
         const n = st.regs[r * REG_WORDS + W_FRAMENO];
-        return fits(this.#fps[n] - this.#depths[n], this.#fps[n]);
+        fits(this.#fps[n] - this.#depths[n], this.#fps[n]);
+        return;
       }
       case rt.PTR_TO_CTX:
-        return fits(ctx, ctx + ctxBytes);
+        fits(ctx, ctx + ctxBytes);
+        return;
       case rt.PTR_TO_PACKET:
-        return fits(this.#memory.readU32(ctx + data), this.#memory.readU32(ctx + dataEnd));
+        fits(this.#memory.readU32(ctx + data), this.#memory.readU32(ctx + dataEnd));
+        return;
       case rt.PTR_TO_PACKET_META:
-        return fits(this.#memory.readU32(ctx + dataMeta), this.#memory.readU32(ctx + data));
+        fits(this.#memory.readU32(ctx + dataMeta), this.#memory.readU32(ctx + data));
+        return;
       case rt.PTR_TO_MAP_VALUE:
       case rt.PTR_TO_MEM:
         if (type & (types.MEM_RDONLY | types.PTR_UNTRUSTED) && base === rt.PTR_TO_MEM) return;
-        return this.#known(addr, size, what);
+        this.#known(addr, size, what);
+        return;
       case rt.SCALAR_VALUE:
       case rt.NOT_INIT:
         throw new Breach(this.#pc, `${what} through r${r}, which is claimed to be ${rt.regTypeStr(type)}`);
