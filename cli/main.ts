@@ -22,13 +22,13 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   for (const command of COMMANDS) {
     const sub = program.command(command.name).description(command.description);
     command.configure(sub);
-    sub.option("--json", "machine-readable output");
+    sub.option("-j, --json", "machine-readable output");
     sub.action(async (...args: unknown[]) => {
       // commander passes the positional arguments, then the options, then the command itself.
       status = await command.run(args.slice(0, -2), args[args.length - 2] as Record<string, unknown>, io);
     });
   }
-  const json = argv.includes("--json");
+  const json = argv.some((a) => a === "--json" || a === "-j");
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.out(text),

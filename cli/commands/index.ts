@@ -3,7 +3,10 @@ import { btf } from "./btf.ts";
 import type { CliCommand } from "./command.ts";
 import { disasm } from "./disasm.ts";
 import { exec } from "./exec.ts";
+import { link } from "./link.ts";
+import { map } from "./map.ts";
+import { prog } from "./prog.ts";
 import { run } from "./run.ts";
 import { verify } from "./verify.ts";
 
-export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec];
+export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec, prog, map, link];

@@ -6,6 +6,7 @@ import { loadAlone, type Verdict } from "../../src/loader/load_alone.ts";
 import { readFile } from "../../src/node/files.ts";
 import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
 import { kernelConfig, runningKernelFacts } from "../../src/node/kernel_facts.ts";
+import { linux } from "../../src/node/linux/index.ts";
 import { openSpec } from "../../src/object/open.ts";
 import type { ObjectSpec } from "../../src/object/spec.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
@@ -13,6 +14,7 @@ import type { ComplexityReport, Explanation } from "../../src/verifier/explain/e
 import { linux618 } from "../../src/verifier/profile.ts";
 import { complexityView } from "../complexity_view.ts";
 import { explanationView } from "../explain_view.ts";
+import { addKernelOption, type KernelName } from "../kernel.ts";
 import { colors, formatCount, type Io, table, UsageError } from "../output.ts";
 import { type CliCommand, collect } from "./command.ts";
 
@@ -22,6 +24,7 @@ interface Options {
   readonly btf?: string;
   readonly prog?: string[];
   readonly log?: string;
+  readonly kernel: KernelName;
   readonly explain?: boolean;
   readonly complexity?: boolean;
 }
@@ -44,9 +47,16 @@ export const verify: CliCommand = {
       .option("--explain", "say for each refusal which rule, which value, how it came to be, and what to do")
       .option("--complexity", "show where the verifier spends its work, and why paths are not merged")
       .option("--log <level>", "print the verifier's log: 1 branches, 2 instructions, 4 statistics (sum of them)");
+    addKernelOption(command, "skep");
   },
   run([files], options, io) {
-    const { format, json, btf, prog: names, log, explain, complexity } = options as Options;
+    const { format, json, btf, prog: names, log, explain, complexity, kernel: which } = options as unknown as Options;
+    if (which === "linux" && (btf !== undefined || complexity)) {
+      throw new UsageError(
+        "verify: --kernel linux seen, which has a BTF and a verifier of its own; no --btf, --complexity wanted",
+      );
+    }
+    using real = which === "linux" ? linux() : undefined;
     const asJson = json === true || format === "json";
     const logLevel = log === undefined ? 4 : level(log);
     const kernelBtf = loadKernelBtf(btf).btf;
@@ -84,9 +94,9 @@ export const verify: CliCommand = {
       const progs = spec.progs.filter((p) => names === undefined || names.includes(p.name));
       matched ||= progs.length > 0;
       for (const { name } of progs) {
-        const kernel = new Kernel({ platform });
+        const bpf = real ?? new Kernel({ platform }).spawn();
         const options = { ...facts, kernelBtf, logLevel, complexity: complexity === true };
-        const verdict = loadAlone(spec, name, kernel.spawn(), options);
+        const verdict = loadAlone(spec, name, bpf, options);
         const text = verdict.log;
         if (log !== undefined && !asJson) io.out(`${text}${text.endsWith("\n") ? "" : "\n"}`);
         const explanation = explain ? verdict.explain() : undefined;

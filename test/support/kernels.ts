@@ -55,15 +55,25 @@ export function withLinux<T>(body: (bpf: LinuxBpf) => T): T {
   return result;
 }
 
-/** A directory in bpffs for the time of a body. */
-export function withPins<T>(bpf: LinuxBpf, body: (dir: string) => T): T {
+/** A directory in bpffs, of this process. */
+export function newPinDir(bpf: LinuxBpf): string {
   if (!isBpffs(bpf.sys, BPFFS)) throw new Error(`${BPFFS} is no bpf file system`);
   const dir = join(BPFFS, `skep-${process.pid}-${Math.random().toString(36).slice(2)}`);
   mkdirSync(dir);
+  return dir;
+}
+
+export function removePinDir(dir: string): void {
+  rmSync(dir, { recursive: true, force: true });
+}
+
+/** A directory in bpffs for the time of a body. */
+export function withPins<T>(bpf: LinuxBpf, body: (dir: string) => T): T {
+  const dir = newPinDir(bpf);
   try {
     return body(dir);
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    removePinDir(dir);
   }
 }
 

@@ -1,0 +1,98 @@
+/** A command whose first word is a verb from a table: `skep map dump id 5`. */
+
+import { type JsonNode, jsonString, jsonText } from "../../src/btf/json_text.ts";
+import type { Bpf } from "../../src/kernel/bpf.ts";
+import type { CliCommand } from "../commands/command.ts";
+import { addKernelOption, type KernelName, openKernel } from "../kernel.ts";
+import { type Io, UsageError } from "../output.ts";
+import { Words } from "./words.ts";
+
+export interface Call {
+  readonly bpf: Bpf;
+  readonly words: Words;
+  readonly io: Io;
+  readonly json: boolean;
+  /** -f: paths of pins are shown. */
+  readonly bpffs: boolean;
+}
+
+/** What a verb prints: text for people, or a value for --json. */
+export interface Answer {
+  readonly json: unknown;
+  readonly text: string;
+}
+
+export interface Verb {
+  /** Words after the verb. */
+  readonly usage: string;
+  run(call: Call): Answer;
+}
+
+/** What a verb prints that has nothing to say. */
+export const DONE: Answer = { json: null, text: "" };
+
+export function objectCommand(name: string, description: string, verbs: Readonly<Record<string, Verb>>): CliCommand {
+  const list = Object.entries(verbs).map(([verb, { usage }]) => `  ${name} ${verb} ${usage}`.trimEnd());
+  return {
+    name,
+    description,
+    configure(command) {
+      command
+        .argument("[words...]", `a verb and its words (default: ${Object.keys(verbs)[0]})`)
+        .option("-p, --pretty", "JSON on several lines")
+        .option("-f, --bpffs", "show the paths of pins")
+        .addHelpText("after", `\nVerbs:\n  ${list.join("\n  ").replaceAll("\n    ", "\n  ")}`);
+      addKernelOption(command, "linux");
+    },
+    run([words], options, io) {
+      const { kernel, json, pretty, bpffs } = options as unknown as Options;
+      const [verb, ...rest] = (words as string[]).length > 0 ? (words as string[]) : [Object.keys(verbs)[0]];
+      const key = verb === "list" ? "show" : Object.keys(verbs).find((v) => v.startsWith(verb));
+      if (key === undefined || !verbs[key]) {
+        throw new UsageError(`${name}: '${verb}' seen, one of ${Object.keys(verbs).join(", ")} wanted`);
+      }
+      using bpf = openKernel(kernel);
+      const asJson = json === true || pretty === true;
+      const call = { bpf, words: new Words(`${name} ${key}`, rest), io, json: asJson, bpffs: bpffs === true };
+      const answer = verbs[key].run(call);
+      io.out(asJson ? `${jsonText(nodeOf(answer.json), pretty)}\n` : answer.text);
+      return 0;
+    },
+  };
+}
+
+interface Options {
+  readonly kernel: KernelName;
+  readonly json?: boolean;
+  readonly pretty?: boolean;
+  readonly bpffs?: boolean;
+}
+
+/** JSON that is finished already, inside of a value. */
+export class Finished {
+  readonly node: JsonNode;
+
+  constructor(node: JsonNode) {
+    this.node = node;
+  }
+}
+
+/** bigints of any width; members that are undefined are left out. */
+function nodeOf(value: unknown): JsonNode {
+  if (value instanceof Finished) return value.node;
+  if (typeof value === "string") return jsonString(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return value.map(nodeOf);
+  const members = Object.entries(value).filter(([, v]) => v !== undefined);
+  return { members: members.map(([name, v]) => [name, nodeOf(v)] as const) };
+}
+
+/** ["0x00","0xff"], as bpftool shows bytes. */
+export function hexList(bytes: Uint8Array): string[] {
+  return [...bytes].map((b) => `0x${b.toString(16).padStart(2, "0")}`);
+}
+
+/** 00 ff */
+export function hexWords(bytes: Uint8Array): string {
+  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+}

@@ -1,0 +1,117 @@
+/** skep link: links of a kernel, with bpftool's words and JSON. */
+import * as abi from "../../src/abi/bpf.ts";
+import type { LinkInfo } from "../../src/kernel/bpf.ts";
+import { ATTACH_TYPE_NAMES } from "../bpftool/attach_types.ts";
+import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
+import { type Answer, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";
+import { forEach, KINDS, select, selectOne } from "../bpftool/words.ts";
+import { typeName } from "./prog.ts";
+
+const LINK = "{ id ID | pinned PATH }";
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  show: { usage: `[${LINK}]`, run: show },
+  pin: { usage: `${LINK} PATH`, run: pin },
+  detach: { usage: LINK, run: detach },
+};
+
+export const link = objectCommand("link", "show, pin and detach links of a kernel", VERBS);
+
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  [abi.BPF_LINK_TYPE_RAW_TRACEPOINT]: "raw_tracepoint",
+  [abi.BPF_LINK_TYPE_TRACING]: "tracing",
+  [abi.BPF_LINK_TYPE_CGROUP]: "cgroup",
+  [abi.BPF_LINK_TYPE_ITER]: "iter",
+  [abi.BPF_LINK_TYPE_NETNS]: "netns",
+  [abi.BPF_LINK_TYPE_XDP]: "xdp",
+  [abi.BPF_LINK_TYPE_PERF_EVENT]: "perf_event",
+  [abi.BPF_LINK_TYPE_KPROBE_MULTI]: "kprobe_multi",
+  [abi.BPF_LINK_TYPE_STRUCT_OPS]: "struct_ops",
+  [abi.BPF_LINK_TYPE_NETFILTER]: "netfilter",
+  [abi.BPF_LINK_TYPE_TCX]: "tcx",
+  [abi.BPF_LINK_TYPE_UPROBE_MULTI]: "uprobe_multi",
+  [abi.BPF_LINK_TYPE_NETKIT]: "netkit",
+  [abi.BPF_LINK_TYPE_SOCKMAP]: "sockmap",
+};
+
+interface Row {
+  readonly info: LinkInfo;
+  readonly progType: string | undefined;
+}
+
+function show({ bpf, words, bpffs }: Call): Answer {
+  const pins = bpffs ? findPins(bpf) : undefined;
+  const rows: Row[] = [];
+  const add = (info: LinkInfo) => {
+    let progType: string | undefined;
+    if (info.progId !== 0) {
+      const fd = bpf.progGetFdById(info.progId);
+      progType = typeName(bpf.progInfo(fd).type);
+      bpf.close(fd);
+    }
+    rows.push({ info, progType });
+  };
+  const one = words.rest > 0;
+  if (one) {
+    for (const fd of select(bpf, KINDS.link, words)) {
+      add(bpf.linkInfo(fd));
+      bpf.close(fd);
+    }
+    words.end();
+  } else {
+    forEach(bpf, KINDS.link, (fd) => add(bpf.linkInfo(fd)));
+  }
+  const json = rows.map((r) => jsonOf(r, pins));
+  return { json: one ? json[0] : json, text: rows.map((r) => textOf(r, pins)).join("") };
+}
+
+/** What a link says of itself, in bpftool's words. */
+function details({ info: i, progType }: Row): Record<string, unknown> {
+  const attachType = i.attachType === undefined ? undefined : (ATTACH_TYPE_NAMES[i.attachType] ?? i.attachType);
+  const netns = i.netnsIno === undefined ? undefined : i.netnsIno;
+  return {
+    tp_name: i.tpName,
+    ...(i.type === abi.BPF_LINK_TYPE_TRACING && { prog_type: progType }),
+    cgroup_id: i.cgroupId,
+    netns_ino: netns,
+    ifindex: i.ifindex,
+    target_name: i.targetName,
+    map_id: i.mapId,
+    ...(i.type !== abi.BPF_LINK_TYPE_XDP && i.type !== abi.BPF_LINK_TYPE_NETFILTER && { attach_type: attachType }),
+    target_obj_id: i.targetObjId || undefined,
+    target_btf_id: i.targetBtfId || undefined,
+    ...i.netfilter,
+    bpf_cookie: i.cookie,
+  };
+}
+
+function jsonOf(row: Row, pins: Pins | undefined): object {
+  const { id, type, progId } = row.info;
+  const head = { id, type: TYPE_NAMES[type] ?? type, prog_id: progId || undefined };
+  return { ...head, ...details(row), pinned: pinned(pins, "link", id) };
+}
+
+function textOf(row: Row, pins: Pins | undefined): string {
+  const { id, type, progId } = row.info;
+  const more = Object.entries(details(row)).filter(([, v]) => v !== undefined);
+  const lines = [`${id}: ${TYPE_NAMES[type] ?? `type ${type}`}  prog ${progId}`];
+  if (more.length > 0) lines.push(more.map(([name, v]) => `${name} ${v}`).join("  "));
+  for (const path of pinned(pins, "link", id) ?? []) lines.push(`pinned ${path}`);
+  return `${lines.join("\n\t")}\n`;
+}
+
+function pin({ bpf, words }: Call): Answer {
+  const fd = selectOne(bpf, KINDS.link, words);
+  bpf.objPin(fd, words.next("a path in bpffs"));
+  words.end();
+  bpf.close(fd);
+  return DONE;
+}
+
+function detach({ bpf, words }: Call): Answer {
+  const fd = selectOne(bpf, KINDS.link, words);
+  words.end();
+  bpf.linkDetach(fd);
+  bpf.close(fd);
+  return DONE;
+}
