@@ -1,7 +1,7 @@
 /** Where a verification spends its work, for people. */
 import type { ComplexityReport, HotInsn } from "../src/verifier/explain/explanation.ts";
 import { bar, colors, formatCount, type Io } from "./output.ts";
-import { clip, wrap } from "./wrap.ts";
+import { clip, isAsm, wrap } from "./wrap.ts";
 
 const ROWS = 6;
 
@@ -33,9 +33,10 @@ export function complexityView(r: ComplexityReport, io: Io): string {
 }
 
 function join(j: HotInsn, width: number, c: ReturnType<typeof colors>): string[] {
+  const text = j.source && !isAsm(j.source) ? j.source.text : j.disasm;
   const at = j.source ? `${j.source.file}:${j.source.line}` : `insn ${j.insnIdx}`;
   const out = [
-    `  ${c.cyan(at)}  ${clip(j.source?.text ?? j.disasm, width - at.length - 4)}`,
+    `  ${c.cyan(at)}  ${clip(text, width - at.length - 4)}`,
     `    ${formatCount(j.visits)} visits, ${formatCount(j.states)} states kept, ${formatCount(j.pruned)} paths ended here`,
   ];
   for (const m of j.misses) {

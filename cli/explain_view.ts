@@ -2,7 +2,7 @@
 import type { Explanation, PathStep, SourceLine } from "../src/verifier/explain/explanation.ts";
 import { complexityView } from "./complexity_view.ts";
 import { colors, type Io } from "./output.ts";
-import { clip, wrap } from "./wrap.ts";
+import { clip, isAsm, wrap } from "./wrap.ts";
 
 type Colors = ReturnType<typeof colors>;
 
@@ -51,14 +51,9 @@ function place(e: Explanation, where: string, c: Colors, width: number): string[
   ];
 }
 
-/** A whole block of assembly counts as one line. */
-function isAsm(s: SourceLine): boolean {
-  return /^(asm|__asm__)\b/.test(s.text);
-}
-
 function note(e: Explanation, pad: string, c: Colors, width: number): string[] {
   if (!e.value) return [];
-  const text = `${e.value.reg} is ${e.value.state}`;
+  const text = `${e.value.reg} ${e.value.state === "no value" ? "has" : "is"} ${e.value.state}`;
   return wrap(text, width - 8).map((line) => `${pad}${c.red(line)}`);
 }
 

@@ -1,4 +1,10 @@
 /** Text that fits the terminal. */
+import type { SourceLine } from "../src/verifier/explain/explanation.ts";
+
+/** A whole block of assembly counts as one line: its instructions say more. */
+export function isAsm(s: SourceLine | undefined): boolean {
+  return s !== undefined && /^(asm|__asm__)\b/.test(s.text);
+}
 
 /** At most `width` columns, with … where something is missing. */
 export function clip(text: string, width: number): string {

@@ -9,6 +9,8 @@ import type { VState } from "./state.ts";
 export interface Probe {
   /** The walk of a function begins: its first frame holds the arguments. */
   started?(env: VerifierEnv): void;
+  /** The walk of a function ended well; what is refused from here on has no instruction. */
+  ended?(env: VerifierEnv): void;
   /** Instruction i is about to be simulated on the running state. */
   before?(env: VerifierEnv, i: number): void;
   /** It was; env.insnIdx is where the path goes on. Not called when the instruction was refused. */

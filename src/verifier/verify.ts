@@ -180,6 +180,7 @@ function checkCommon(env: VerifierEnv, subprogno: number): void {
   prepareGlobalFuncArgs(env, subprogno);
   env.probe?.started?.(env);
   walk(env);
+  env.probe?.ended?.(env);
   freeExplored(env);
   env.sccVisits.clear();
   // A function that passed leaves no trace below level 2.

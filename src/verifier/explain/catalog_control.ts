@@ -94,7 +94,7 @@ exit`,
     ],
     rule: "The frames of a call chain share 512 bytes of stack (256 where a tail call can happen), each rounded up to 32.",
     suggest: (f) =>
-      `${f.m.bytes} bytes are used. Move large local variables to a per-CPU array map, or inline small functions (__always_inline) so that their variables share one frame.`,
+      `${f.m.bytes} bytes are used (${f.frames}). Move large local variables to a per-CPU array map, or inline small functions (__always_inline) so that their variables share one frame.`,
     whole: true,
     bad: `static __noinline int g(void) { char b[300]; ... }
 int f(void *ctx) { char a[300]; ... g(); }`,

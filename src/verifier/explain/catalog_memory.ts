@@ -154,11 +154,13 @@ char c = v->buf[i];`,
     ],
     rule: "An offset or a length must not be negative: as an unsigned number it would be huge.",
     suggest: (f) =>
-      f.range && f.range.smin < 0 && f.range.umax > MAX
-        ? `Nothing bounds ${f.reg}. Compare it as an unsigned number before ${f.callee ? `the call of ${f.callee}()` : "the access"}: \`if (${f.callee ? "len > sizeof(buf)" : "i >= N"}) return 0;\`. With a signed type also exclude negative values.`
-        : f.callee
-          ? `Make the size in ${f.reg} unsigned, or test it first: \`if (len < 0) return 0;\` (${f.callee}() takes it as an unsigned length). \`len &= MAX - 1\` with a power of two bounds both ends.`
-          : `Use an unsigned type for the index in ${f.reg}, or test \`if (i < 0) return 0;\` before it. An upper bound alone (\`i < N\`) lets negative numbers of a signed type pass.`,
+      f.index
+        ? `The index in ${f.index.reg} (${f.index.state}) may be negative. Use an unsigned type for it, or leave when it is below 0, before it is added; an upper bound alone does not exclude negative numbers.`
+        : f.range && f.range.smin < 0 && f.range.umax > MAX
+          ? `Nothing bounds ${f.reg}. Compare it as an unsigned number before ${f.callee ? `the call of ${f.callee}()` : "the access"}: \`if (${f.callee ? "len > sizeof(buf)" : "i >= N"}) return 0;\`. With a signed type also exclude negative values.`
+          : f.callee
+            ? `Make the size in ${f.reg} unsigned, or test it first: \`if (len < 0) return 0;\` (${f.callee}() takes it as an unsigned length). \`len &= MAX - 1\` with a power of two bounds both ends.`
+            : `Use an unsigned type for the index in ${f.reg}, or test \`if (i < 0) return 0;\` before it. An upper bound alone (\`i < N\`) lets negative numbers of a signed type pass.`,
     bad: `int len = bpf_probe_read_str(buf, sizeof(buf), p);
 bpf_perf_event_output(ctx, &events, 0, buf, len);`,
     good: `int len = bpf_probe_read_str(buf, sizeof(buf), p);
@@ -172,7 +174,9 @@ bpf_perf_event_output(ctx, &events, 0, buf, len & (sizeof(buf) - 1));`,
     messages: ["R{reg} unbounded memory access, use 'var &= const' or 'if (var < const)'"],
     rule: "A helper touches as many bytes as its size argument says, so that argument needs an upper bound not above the size of the memory.",
     suggest: (f) =>
-      `The length in ${f.reg} has no useful upper bound${f.callee ? ` when ${f.callee}() is called` : ""}. Test it (\`if (len > sizeof(buf)) return 0;\`) or mask it (\`len &= sizeof(buf) - 1\`) directly before the call.`,
+      f.state.startsWith("the number")
+        ? `The length in ${f.reg} is ${f.state}, far more than any buffer has. Pass sizeof() of the buffer.`
+        : `The length in ${f.reg} has no useful upper bound${f.callee ? ` when ${f.callee}() is called` : ""}. Test it (\`if (len > sizeof(buf)) return 0;\`) or mask it (\`len &= sizeof(buf) - 1\`) directly before the call.`,
     bad: "bpf_probe_read_kernel(buf, len, src);",
     good: `if (len > sizeof(buf))
     return 0;
@@ -184,7 +188,7 @@ bpf_probe_read_kernel(buf, len, src);`,
     messages: ["R{reg} invalid zero-sized read: u64=[{min},{max}]", "invalid zero-sized read"],
     rule: "This helper wants at least one byte, so a length of 0 must be impossible.",
     suggest: (f) =>
-      `${f.reg} can be 0 here. Leave earlier when the length is 0: \`if (len == 0 || len > sizeof(buf)) return 0;\`.`,
+      `${f.reg} ${f.state === "the number 0" ? "is always" : "can be"} 0 here. Leave earlier when the length is 0: \`if (len == 0 || len > sizeof(buf)) return 0;\`.`,
     bad: "bpf_trace_printk(fmt, len & 15);",
     good: "bpf_trace_printk(fmt, (len & 7) + 1);",
   },
@@ -198,9 +202,11 @@ bpf_probe_read_kernel(buf, len, src);`,
     ],
     rule: "Stack bytes must be written before they are read, on every path: old stack contents would leak kernel memory, to the program or to a map or helper.",
     suggest: (f) =>
-      f.callee
-        ? `${f.callee}() reads ${f.m.size} bytes of stack, and byte ${Number(f.m.byte) + 1} of them is not written on this path. Clear the whole variable first, padding too: \`__builtin_memset(&key, 0, sizeof(key))\` or \`= {}\`; a field-by-field initialiser leaves holes between fields.`
-        : `Give the variable at ${f.reg} a value when it is declared, so that every path writes it.`,
+      /dynptr|iterator/.test(f.state)
+        ? `The bytes at ${f.reg} are ${f.state}: no memory that a call may read. Pass the data it describes (bpf_dynptr_data(), bpf_dynptr_read()).`
+        : f.callee
+          ? `${f.callee}() reads ${f.m.size} bytes of stack, and byte ${Number(f.m.byte) + 1} of them is not written on this path. Clear the whole variable first, padding too: \`__builtin_memset(&key, 0, sizeof(key))\` or \`= {}\`; a field-by-field initialiser leaves holes between fields.`
+          : `Give the variable at ${f.reg} a value when it is declared, so that every path writes it.`,
     bad: `struct { __u8 a; __u32 b; } key;
 key.a = 1; key.b = 2;   /* 3 bytes of padding stay unwritten */
 bpf_map_lookup_elem(&m, &key);`,
@@ -242,7 +248,6 @@ r0 = *(u64 *)(r10 - 512)`,
       "R{reg} stack pointer arithmetic goes out of range, prohibited for !root; off={off}",
       "spilled ptr in range of var-offset stack write; insn {i}, ptr off: {off}",
       "uninit stack in range of var-offset write prohibited for !root; insn {i}, off: {off}",
-      "potential write to dynptr at off={off} disallowed",
     ],
     rule: "Which stack bytes a variable offset touches is not known, so it must not reach saved pointers or dynptrs, and without CAP_PERFMON it is not allowed at all.",
     suggest:
@@ -296,9 +301,11 @@ r1 += r2                 ; r2 = 0..8, r2 - 16 reaches a saved pointer
     ],
     rule: "Some memory may only be read: frozen or read-only maps (.rodata), map keys, most kernel objects, packets in program types that only observe, and r10.",
     suggest: (f) =>
-      f.map
-        ? `Map '${f.map.name}' is not open to this access from programs (BPF_F_RDONLY_PROG or BPF_F_WRONLY_PROG). Use a variable that is not const (.data or .bss), or a map without that flag.`
-        : `Write to a copy on the stack or in a map instead of through ${f.reg}${f.state ? ` (${f.state})` : ""}. Packets can be changed by XDP, tc, lwt_xmit and sk_skb programs only.`,
+      f.m.type === "rdonly_mem"
+        ? `${f.reg} is read-only memory. For a slice that is written use bpf_dynptr_slice_rdwr() (and bpf_dynptr_write() where that gives a copy).`
+        : f.map
+          ? `Map '${f.map.name}' is not open to this access from programs (BPF_F_RDONLY_PROG or BPF_F_WRONLY_PROG). Use a variable that is not const (.data or .bss), or a map without that flag.`
+          : `Write to a copy on the stack or in a map instead of through ${f.reg}${f.state ? ` (${f.state})` : ""}. Packets can be changed by XDP, tc, lwt_xmit and sk_skb programs only.`,
     bad: `const volatile int limit = 5;      /* .rodata */
 *(int *)&limit = 6;`,
     good: `int limit = 5;                     /* .data */

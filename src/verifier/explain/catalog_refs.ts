@@ -123,7 +123,7 @@ bpf_spin_unlock(&a->lock);`,
     title: "Release of something that was not acquired",
     messages: [
       "R{reg} must be referenced when passed to release function",
-      "arg {n} is an unacquired reference",
+      "arg {reg} is an unacquired reference",
       "release kernel function {func} expects refcounted PTR_TO_BTF_ID",
       "func {func} reference has not been acquired before",
       "kfunc {func} reference has not been acquired before",

@@ -19,6 +19,7 @@ import { disasmOf, sourceOf } from "./source.ts";
 const SAMPLE_FIRST = 200;
 const SAMPLE_EVERY = 32;
 const TOP = 10;
+const MISSES = 3;
 
 interface Miss {
   place: string;
@@ -31,7 +32,7 @@ interface Miss {
 export class ComplexityProbe implements Probe {
   private visits = new Uint32Array(0);
   private kept = new Uint32Array(0);
-  private ended = new Uint32Array(0);
+  private covered = new Uint32Array(0);
   private compared = new Uint32Array(0);
   private readonly misses = new Map<number, Map<string, Miss>>();
   private scratch: readonly [Frame, Frame] | undefined;
@@ -41,7 +42,7 @@ export class ComplexityProbe implements Probe {
     const n = env.insns.length;
     this.visits = new Uint32Array(n);
     this.kept = new Uint32Array(n);
-    this.ended = new Uint32Array(n);
+    this.covered = new Uint32Array(n);
     this.compared = new Uint32Array(n);
     this.scratch = [env.R.allocFrame(1), env.R.allocFrame(1)];
   }
@@ -55,7 +56,7 @@ export class ComplexityProbe implements Probe {
   }
 
   pruned(_env: VerifierEnv, i: number): void {
-    this.ended[i]++;
+    this.covered[i]++;
   }
 
   missed(env: VerifierEnv, i: number, old: VState, cur: VState): void {
@@ -168,9 +169,6 @@ export class ComplexityProbe implements Probe {
   report(env: VerifierEnv): ComplexityReport {
     const order = [...this.visits.keys()].filter((i) => this.visits[i] > 0);
     order.sort((a, b) => this.visits[b] - this.visits[a] || a - b);
-    const joins = [...this.misses.keys()].sort(
-      (a, b) => this.kept[b] - this.kept[a] || this.compared[b] - this.compared[a],
-    );
     return {
       insnsProcessed: env.insnProcessed,
       limit: env.limits.insns,
@@ -178,8 +176,38 @@ export class ComplexityProbe implements Probe {
       peakStates: env.peakStates,
       lines: this.lines(env, order),
       insns: order.slice(0, TOP).map((i) => this.hot(env, i)),
-      joins: joins.slice(0, TOP).map((i) => this.hot(env, i)),
+      joins: this.joins(env),
     };
+  }
+
+  /** By source line: the copies of an unrolled loop are one place. */
+  private joins(env: VerifierEnv): HotInsn[] {
+    const places = new Map<
+      string,
+      { first: HotInsn; visits: number; states: number; pruned: number; misses: Miss[] }
+    >();
+    for (const i of [...this.misses.keys()].sort((a, b) => a - b)) {
+      const one = this.hot(env, i);
+      const key = one.source ? `${one.source.file}:${one.source.line}` : `${i}`;
+      const place = places.get(key) ?? { first: one, visits: 0, states: 0, pruned: 0, misses: [] };
+      places.set(key, place);
+      place.visits += one.visits;
+      place.states += one.states;
+      place.pruned += one.pruned;
+      for (const miss of this.misses.get(i)?.values() ?? []) {
+        const same = place.misses.find((m) => m.place === miss.place && m.how === miss.how);
+        if (same) same.count += miss.count;
+        else place.misses.push({ ...miss });
+      }
+    }
+    return [...places.values()]
+      .sort((a, b) => b.states - a.states || b.visits - a.visits)
+      .slice(0, TOP)
+      .map(({ first, misses, ...sums }) => ({
+        ...first,
+        ...sums,
+        misses: misses.sort((a, b) => b.count - a.count).slice(0, MISSES),
+      }));
   }
 
   private lines(env: VerifierEnv, order: readonly number[]): HotLine[] {
@@ -198,14 +226,16 @@ export class ComplexityProbe implements Probe {
   }
 
   private hot(env: VerifierEnv, i: number): HotInsn {
-    const misses: PruneMiss[] = [...(this.misses.get(i)?.values() ?? [])].sort((a, b) => b.count - a.count).slice(0, 3);
+    const misses: PruneMiss[] = [...(this.misses.get(i)?.values() ?? [])]
+      .sort((a, b) => b.count - a.count)
+      .slice(0, MISSES);
     return {
       insnIdx: i,
       source: sourceOf(env.input, i),
       disasm: disasmOf(env, i),
       visits: this.visits[i],
       states: this.kept[i],
-      pruned: this.ended[i],
+      pruned: this.covered[i],
       misses,
     };
   }

@@ -38,6 +38,8 @@ export interface Facts {
   readonly isLength: boolean;
   /** The call or event after which the value was no longer what it had been; "" when nothing of the kind happened. */
   readonly lost: string;
+  /** Functions with their bytes of stack: "main() 64, parse() 480". */
+  readonly frames: string;
   /** What the program may do at an offset of its context. */
   ctxField(offBytes: number): CtxFieldFacts | undefined;
   /** "process_exec at line 20 of x.bpf.c", of instruction `insn`. */
@@ -61,8 +63,9 @@ export interface Entry {
   readonly notes?: string;
   /** The program as a whole is refused, no instruction. */
   readonly whole?: boolean;
-  /** What to trace instead of {reg}: a stack offset {slot}, a reference {ref}, the operand of the instruction, nothing. */
-  readonly value?: "operand" | "none";
+  /** What to trace instead of {reg}: a stack offset {slot}, a reference {ref}, the operand of the instruction, the stack that a
+   * register points to, nothing. */
+  readonly value?: "operand" | "pointee" | "packet" | "none";
   /** Name of the call that began what is still open, or why the instruction is not allowed here. */
   readonly since?: (m: Readonly<Record<string, string>>) => readonly string[];
 }

@@ -5,15 +5,23 @@
 import { callFacts, isKfuncCall } from "../call_facts.ts";
 import type { VerifierEnv } from "../env.ts";
 import type { Reject } from "../error.ts";
-import { R_SMIN, R_TYPE, R_UMAX, R_UMIN } from "../layout.ts";
+import { R_FRAMENO, R_SMIN, R_TYPE, R_UMAX, R_UMIN } from "../layout.ts";
 import type { Probe } from "../probe.ts";
-import { baseType, CONST_PTR_TO_MAP, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, SCALAR_VALUE } from "../reg_type.ts";
+import {
+  baseType,
+  CONST_PTR_TO_MAP,
+  isPktPointer,
+  PTR_TO_MAP_KEY,
+  PTR_TO_MAP_VALUE,
+  PTR_TO_STACK,
+  SCALAR_VALUE,
+} from "../reg_type.ts";
 import { type Found, findEntry, matchTemplate } from "./catalog.ts";
 import { ComplexityProbe } from "./complexity.ts";
 import type { Entry, Facts } from "./entry.ts";
 import type { Explanation, FaultyValue, PathStep } from "./explanation.ts";
 import { ctxFieldFacts } from "./fields.ts";
-import { i32At, Tracer } from "./path.ts";
+import { fixedOff, i32At, Tracer } from "./path.ts";
 import { placeName, recordWords } from "./plain.ts";
 import { PathRecorder, SLOT0 } from "./recorder.ts";
 import { disasmOf, sourceOf } from "./source.ts";
@@ -60,11 +68,16 @@ export function withMessage(e: Explanation, message: string): Explanation {
     index: undefined,
     isLength: false,
     lost: "",
+    frames: "",
     ctxField: () => undefined,
     lineOf: (i) => `instruction ${i}`,
   };
+  const { value, ...rest } = e;
+  const keep = entry.value !== "none";
   return {
-    ...e,
+    ...rest,
+    ...(value && keep && { value }),
+    path: keep ? e.path : [],
     ...headline(entry),
     message,
     details: [],
@@ -133,7 +146,7 @@ class Explainer {
     const { env, recorder, found } = this;
     const named = found.m.insn === undefined ? Number.NaN : Number(found.m.insn);
     if (Number.isInteger(named) && named >= 0 && named < env.insns.length) return named;
-    if (found.entry.whole || (recorder && recorder.steps.length === 0)) return -1;
+    if (found.entry.whole || (recorder && !recorder.walking)) return -1;
     return env.insnIdx < env.insns.length ? env.insnIdx : -1;
   }
 
@@ -149,18 +162,46 @@ class Explainer {
 
   private placeAtFault(): Place | undefined {
     const { found, insnIdx, recorder } = this;
-    const { entry, m } = found;
+    const { entry } = found;
     if (!recorder || insnIdx < 0 || entry.value === "none") return undefined;
+    const place = this.namedPlace();
+    return (entry.value === "pointee" && this.pointee(place)) || place;
+  }
+
+  /** The stack slot that a pointer in a register leads to. */
+  private pointee({ frameno, loc }: Place): Place | undefined {
+    const record = this.recorder?.recordOf(frameno, loc);
+    if (loc >= SLOT0 || !record || baseType(i32At(record, R_TYPE)) !== PTR_TO_STACK) return undefined;
+    const { code, off } = this.env.insns;
+    const cls = code[this.insnIdx] & 7;
+    const at = fixedOff(record) + (cls >= 1 && cls <= 3 ? off[this.insnIdx] : 0);
+    return { frameno: i32At(record, R_FRAMENO), loc: SLOT0 + ((-at - 1) >> 3) };
+  }
+
+  private namedPlace(): Place {
+    const { found } = this;
+    const { entry, m } = found;
     const frameno = this.frameno;
     if (m.slot !== undefined && /^-\d+$/.test(m.slot)) {
       const at = Number(m.slot) + Number(m.byte ?? 0);
       return { frameno, loc: SLOT0 + ((-at - 1) >> 3) };
     }
     if (m.reg !== undefined && /^\d+$/.test(m.reg)) return { frameno, loc: Number(m.reg) };
+    if (m.len !== undefined && /^\d+$/.test(m.len)) return { frameno, loc: Number(m.len) + 1 };
+    if (entry.value === "packet") return { frameno, loc: this.packetArg(frameno) };
     if (m.arg !== undefined && /^\d+$/.test(m.arg)) return { frameno, loc: Number(m.arg) + 1 };
     const named = /\bR(\d+)\b/.exec(this.lines[found.line] ?? "");
     if (named && entry.value !== "operand") return { frameno, loc: Number(named[1]) };
     return { frameno, loc: this.operand() };
+  }
+
+  /** The first argument that points into the packet. */
+  private packetArg(frameno: number): number {
+    for (let loc = 1; loc <= 5; loc++) {
+      const r = this.recorder?.recordOf(frameno, loc);
+      if (r && isPktPointer(i32At(r, R_TYPE))) return loc;
+    }
+    return 1;
   }
 
   /** The register that decides about an instruction: the unbounded one of a sum, the address of an access. */
@@ -246,6 +287,9 @@ class Explainer {
       index: undefined,
       isLength: false,
       lost: "",
+      frames: env.subprogs
+        .map((s, n) => `${s.name || (n ? `function ${n}` : env.input.name)}() ${s.stackDepth}`)
+        .join(", "),
       ctxField: (off) => ctxFieldFacts(env, off),
       range: view && { umin: big(R_UMIN, false), umax: big(R_UMAX, false), smin: big(R_SMIN, true) },
       lineOf: (i) => {

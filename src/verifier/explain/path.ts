@@ -82,9 +82,10 @@ export class Tracer {
         if (/ was set to -?\d+$/.test(event.what)) constantAt = k;
         out.push(this.step(step, event.kind, event.what, change));
       }
-      if (!hit && idle < 3 && this.comparesWanted(step, k, want, packet)) {
+      const compared = hit || idle >= 3 ? undefined : this.compared(step, k, want, packet ? start : undefined);
+      if (compared) {
         idle++;
-        out.push(this.branch(step, `, which says nothing about ${this.name(start)}`));
+        out.push(this.branch(step, `, which says nothing new about ${this.name(compared)}`));
       }
     }
     out.reverse();
@@ -195,18 +196,26 @@ export class Tracer {
   }
 
   /** A comparison that reads the value, or a packet pointer and data_end, and taught the verifier nothing about it. */
-  private comparesWanted(step: Step, k: number, want: ReadonlyMap<number, Place>, packet: boolean): boolean {
-    if (step.insnIdx < 0) return false;
+  private compared(
+    step: Step,
+    k: number,
+    want: ReadonlyMap<number, Place>,
+    packet: Place | undefined,
+  ): Place | undefined {
+    if (step.insnIdx < 0) return undefined;
     const { code, dst, src } = this.env.insns;
     const c = code[step.insnIdx];
-    if (!isCondJump(c)) return false;
+    if (!isCondJump(c)) return undefined;
     const reads = [dst[step.insnIdx], ...(c & 8 ? [src[step.insnIdx]] : [])];
-    if (reads.some((loc) => want.has(keyOf({ frameno: step.frameno, loc })))) return true;
-    if (!packet) return false;
-    return reads.some((loc) => {
+    for (const loc of reads) {
+      const place = want.get(keyOf({ frameno: step.frameno, loc }));
+      if (place) return place;
+    }
+    const toEnd = reads.some((loc) => {
       const r = this.recordAt({ frameno: step.frameno, loc }, k);
       return r !== undefined && baseType(typeOf(r)) === PTR_TO_PACKET_END;
     });
+    return toEnd ? packet : undefined;
   }
 
   private callee(i: number): string {
@@ -235,7 +244,9 @@ export class Tracer {
       case 7:
         return this.alu(step, k, change, name);
       case 0: {
-        if ((c & 0xe0) !== 0) return origin(`${name} was read from the packet by a legacy load`);
+        if ((c & 0xe0) !== 0 && loc === 0) return origin("r0 was read from the packet by a legacy load");
+        if ((c & 0xe0) !== 0)
+          return { kind: "lost", what: `${name} was wiped by the legacy packet load, as by a call`, from: [] };
         const map = env.mapRefs.get(i);
         if (!map) return origin(`${name} was set to a constant`);
         return origin(
@@ -280,6 +291,8 @@ export class Tracer {
     const { env } = this;
     const base = baseType(typeOf(record));
     const at = fixedOff(record) + off;
+    if (base === PTR_TO_CTX && env.facts.progType.ctx.kind === "btf")
+      return `argument ${at / 8} of the hook (ctx[${at / 8}])`;
     if (base === PTR_TO_CTX) return `ctx->${ctxField(env, at) ?? `(offset ${at})`}`;
     if (base === PTR_TO_BTF_ID) {
       const btf = env.btfAt(i32At(record, 8));
@@ -333,6 +346,11 @@ export class Tracer {
       };
     }
     if (loc >= SLOT0) return { kind: "change", what: `${callee} wrote to ${name}`, from: [] };
+    const before = this.recordAt(change, this.rec.steps.indexOf(step));
+    if (before && typeOf(before) === SCALAR_VALUE && typeOf(change.bytes) === SCALAR_VALUE) {
+      const what = `${name} differs from round to round of the loop, so its value is forgotten at ${callee}`;
+      return { kind: "change", what, from: [] };
+    }
     const moves = callFacts(env, i)?.changesPktData;
     const why = moves
       ? `${callee} may move the packet, so ${name} is no pointer into it any more`

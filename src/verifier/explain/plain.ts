@@ -118,8 +118,11 @@ function pointerWords(env: VerifierEnv, reg: Reg): string {
   }
   if (base === PTR_TO_MEM) return `a pointer to ${R.memSize(reg)} bytes of memory`;
   if (base === PTR_TO_BTF_ID) {
-    const trust = /^(\w+?)_ptr_/.exec(regTypeStr(type))?.[1];
-    return `${trust ? `${/^[aeiou]/.test(trust) ? "an" : "a"} ${trust.replaceAll("_", " ")} ` : "a "}pointer to struct ${env.btfOf(reg).nameOf(R.btfId(reg))}`;
+    const trust = /^(\w+?)_ptr_/
+      .exec(regTypeStr(type))?.[1]
+      ?.replace("rcu", "RCU-protected")
+      .replace("percpu", "per-CPU");
+    return `${trust ? `${/^([aeiou]|RCU)/.test(trust) ? "an" : "a"} ${trust.replaceAll("_", " ")} ` : "a "}pointer to struct ${env.btfOf(reg).nameOf(R.btfId(reg))}`;
   }
   return NAMES[base] ?? regTypeStr(type);
 }
@@ -178,7 +181,7 @@ export function recordWords(env: VerifierEnv, loc: number, bytes: Uint8Array): {
     if (last === STACK_IRQ_FLAG) return { state: "saved interrupt flags", raw };
     if (last !== STACK_SPILL) {
       const written = types.filter((t) => t !== STACK_INVALID).length;
-      if (written === 0) return { state: "8 bytes that nothing wrote", raw };
+      if (written === 0) return { state: "8 bytes without a value", raw };
       const zero = types.every((t) => t === STACK_ZERO);
       const what = zero ? "zero bytes" : "bytes of unknown value";
       return { state: written === 8 ? `8 ${what}` : `${written} of 8 bytes written`, raw };

@@ -42,7 +42,17 @@ export class PathRecorder implements Probe {
   private marks: Mark[] = [];
   private curframe = 0;
 
+  /** An instruction is being simulated, and is what was refused. */
+  walking = false;
+
+  ended(): void {
+    this.walking = false;
+    this.logPos = 0;
+  }
+
   started(env: VerifierEnv): void {
+    this.walking = true;
+    this.logPos = env.log.pos;
     this.steps.length = 0;
     this.marks = [];
     this.shadow = [];
