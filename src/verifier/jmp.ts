@@ -108,10 +108,10 @@ function branchTaken(env: VerifierEnv, dreg: Reg, sreg: Reg, op: number, is32: b
   const R = env.R;
   if (isPktAny(R.type(dreg)) && isPktAny(R.type(sreg)) && !is32) return pktBranchTaken(env, dreg, sreg, op);
   if (R.type(dreg) !== SCALAR_VALUE || R.type(sreg) !== SCALAR_VALUE) {
-    if (is32) return -1;
-    const known = (r: Reg) => R.type(r) === SCALAR_VALUE && R.isConst(r);
+    // Linux takes the low half of a pointer that is not NULL for not 0, too.
+    const known = (r: Reg) => R.type(r) === SCALAR_VALUE && (is32 ? R.isConst32(r) : R.isConst(r));
     const [ptr, num] = known(sreg) ? [dreg, sreg] : [sreg, dreg];
-    if (!known(num) || !regNotNull(env, ptr) || R.value(num) !== 0) return -1;
+    if (!known(num) || !regNotNull(env, ptr) || (is32 ? R.valueLo(num) : R.value(num)) !== 0) return -1;
     return op === JEQ ? 0 : op === JNE ? 1 : -1;
   }
   return R.wasm.branch_taken(dreg, sreg, op, is32);
