@@ -135,16 +135,17 @@ function pushCallbacks(env: VerifierEnv, meta: KfuncMeta): void {
 function enterLeaveRegions(env: VerifierEnv, meta: KfuncMeta, sleepable: boolean): void {
   const s = env.cur;
   const { name } = meta;
+  if (/^bpf_rcu_read_(un)?lock$/.test(name) && s.activeRcuLocks && inRbtreeLockRequiredCb(env)) {
+    env.reject(EACCES, "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback");
+  }
   if (name === "bpf_rcu_read_lock") {
+    if (s.activeRcuLocks) env.reject(EINVAL, `nested rcu read lock (kernel function ${name})`);
     s.activeRcuLocks++;
   } else if (name === "bpf_rcu_read_unlock") {
     if (!s.activeRcuLocks) env.reject(EINVAL, `unmatched rcu read unlock (kernel function ${name})`);
     if (--s.activeRcuLocks === 0) endRcu(env);
   } else if (sleepable && s.activeRcuLocks) {
     env.reject(EACCES, `kernel func ${name} is sleepable within rcu_read_lock region`);
-  }
-  if (/^bpf_rcu_read_(un)?lock$/.test(name) && inRbtreeLockRequiredCb(env)) {
-    env.reject(EACCES, "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback");
   }
   if (name === "bpf_preempt_disable") {
     s.activePreemptLocks++;

@@ -697,6 +697,9 @@ struct bpf_flow_keys {
   __u32 flags;
   __be32 flow_label;
 };
+struct bpf_res_spin_lock {
+  u32 val;
+};
 struct bpf_spin_lock {
   __u32 val;
 };
