@@ -1,6 +1,6 @@
 /** skep prog: programs of a kernel, with bpftool's words and JSON. */
-import { readFileSync } from "node:fs";
-import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from "../../src/abi/bpf.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from "../../src/abi/bpf.ts";
 import { BpfError, EINVAL } from "../../src/abi/errno.ts";
 import { decode } from "../../src/isa/codec.ts";
 import { disasmInsn } from "../../src/isa/disasm.ts";
@@ -104,16 +104,25 @@ function dump({ bpf, words }: Call): Answer {
   const fd = selectOne(bpf, KINDS.prog, words);
   const opcodes = words.take("opcodes");
   words.end();
-  const { xlated } = bpf.progInfo(fd);
+  const { xlated, jitedKsyms = [] } = bpf.progInfo(fd);
   bpf.close(fd);
   const insns = decode(xlated);
-  const helperOf = helperNames();
+  const symbolAt = symbols();
+  const base = symbolAt.addressOf("__bpf_call_base");
   const rows: { slot: number; disasm: string; raw: Uint8Array }[] = [];
   for (let i = 0; i < insns.code.length; i++) {
     const wide = isLdImm64(insns, i);
     const disasm = disasmInsn(insns, i, {
       style: "kernel",
-      call: () => (insns.src[i] === 0 ? helperOf(insns.imm[i]) : undefined),
+      call: () => {
+        // distances from __bpf_call_base
+        if (insns.src[i] === 0) return base === undefined ? undefined : symbolAt.name(base + BigInt(insns.imm[i]));
+        if (insns.src[i] !== BPF_PSEUDO_CALL) return undefined;
+        // of machine code: the distance is in off, the function's number in imm
+        const name = symbolAt.name(jitedKsyms[insns.imm[i]] ?? 0n);
+        const distance = insns.off[i] < 0 ? insns.off[i] : `+${insns.off[i]}`;
+        return name === undefined ? undefined : `pc${distance}#${name}`;
+      },
       imm64: () => {
         if (insns.src[i] === BPF_PSEUDO_MAP_FD) return `map[id:${insns.imm[i]}]`;
         return insns.src[i] === BPF_PSEUDO_MAP_VALUE ? `map[id:${insns.imm[i]}][0]+${insns.imm[i + 1]}` : undefined;
@@ -129,16 +138,19 @@ function dump({ bpf, words }: Call): Answer {
   return { json, text: text.join("") };
 }
 
-/** Calls of helpers hold distances from __bpf_call_base; who may see addresses gets names. */
-function helperNames(): (imm: number) => string | undefined {
-  const base = runningKernelFacts().kallsyms?.("__bpf_call_base");
-  if (!base) return () => undefined;
+/** The kernel's symbols; who may not see addresses gets none. */
+function symbols(): { addressOf(name: string): bigint | undefined; name(address: bigint): string | undefined } {
   const names = new Map<bigint, string>();
-  for (const line of readFileSync("/proc/kallsyms", "utf8").split("\n")) {
-    const [address, , name] = line.split(/\s/);
-    if (name !== undefined) names.set(BigInt(`0x${address}`), name);
+  const addresses = new Map<string, bigint>();
+  if (existsSync("/proc/kallsyms")) {
+    for (const line of readFileSync("/proc/kallsyms", "utf8").split("\n")) {
+      const [, address, name] = /^([0-9a-f]+) \S (\S+)/.exec(line) ?? [];
+      if (address === undefined || /^0+$/.test(address)) continue;
+      names.set(BigInt(`0x${address}`), name);
+      addresses.set(name, BigInt(`0x${address}`));
+    }
   }
-  return (imm) => names.get(base + BigInt(imm));
+  return { addressOf: (name) => addresses.get(name), name: (address) => names.get(address) };
 }
 
 /** First program of the file, or all of them; by name, so that `pinned DIR/NAME` finds them again. */

@@ -129,6 +129,8 @@ export interface ProgInfo {
   readonly recursionMisses?: bigint;
   /** Bytes of machine code; 0 when there is none. Absent where the kernel does not tell. */
   readonly jitedBytes?: number;
+  /** Addresses of the machine code of each function. */
+  readonly jitedKsyms?: readonly bigint[];
   /** Bytes that the program takes, where the kernel tells. */
   readonly memlock?: number;
 }

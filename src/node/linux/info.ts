@@ -47,6 +47,8 @@ export function progInfo(cmd: Commands, fd: Fd): ProgInfo {
   const mapBytes = new Uint8Array(maps.buffer);
   const func = new Uint8Array(n.nr_func_info * n.func_info_rec_size);
   const line = new Uint8Array(n.nr_line_info * n.line_info_rec_size);
+  const ksyms = new BigUint64Array(n.nr_jited_ksyms);
+  const ksymBytes = new Uint8Array(ksyms.buffer);
   const second = PROG_INFO.pack(sys, {
     xlated_prog_len: xlated.length,
     xlated_prog_insns: xlated.length ? xlated : 0,
@@ -58,8 +60,10 @@ export function progInfo(cmd: Commands, fd: Fd): ProgInfo {
     nr_line_info: n.nr_line_info,
     line_info_rec_size: n.line_info_rec_size,
     line_info: line.length ? line : 0,
+    nr_jited_ksyms: ksyms.length,
+    jited_ksyms: ksyms.length ? ksymBytes : 0,
   });
-  ask(cmd, what, fd, second, xlated, mapBytes, func, line);
+  ask(cmd, what, fd, second, xlated, mapBytes, func, line, ksymBytes);
   const i = PROG_INFO.unpack(second);
   return {
     type: i.type,
@@ -84,6 +88,7 @@ export function progInfo(cmd: Commands, fd: Fd): ProgInfo {
     funcInfo: func,
     lineInfo: line,
     jitedBytes: i.jited_prog_len,
+    jitedKsyms: [...ksyms],
     memlock: Number(fdInfo(fd).get("memlock") ?? 0),
   };
 }
