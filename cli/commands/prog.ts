@@ -4,7 +4,7 @@ import { BPF_PSEUDO_CALL, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from "../../
 import { BpfError, EINVAL } from "../../src/abi/errno.ts";
 import { decode } from "../../src/isa/codec.ts";
 import { disasmInsn } from "../../src/isa/disasm.ts";
-import { isLdImm64 } from "../../src/isa/opcodes.ts";
+import { BPF_CALL, BPF_JMP, isLdImm64 } from "../../src/isa/opcodes.ts";
 import type { Fd, ProgInfo } from "../../src/kernel/bpf.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
 import type { BpfProg } from "../../src/loader/prog.ts";
@@ -16,6 +16,8 @@ import { hexDump } from "../bpftool/hex_dump.ts";
 import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
 import { type Answer, type Call, DONE, hexList, hexWords, objectCommand, type Verb } from "../bpftool/verbs.ts";
 import { forEach, KINDS, select, selectOne, type Words } from "../bpftool/words.ts";
+
+const CALL = BPF_JMP | BPF_CALL;
 
 const PROG = "{ id ID | pinned PATH | name NAME | tag TAG }";
 
@@ -107,6 +109,13 @@ function dump({ bpf, words }: Call): Answer {
   const { xlated, jitedKsyms = [] } = bpf.progInfo(fd);
   bpf.close(fd);
   const insns = decode(xlated);
+  const callee = insns.imm.slice();
+  for (let i = 0; i < insns.code.length; i++) {
+    // with machine code, a call holds its distance in off and the number of the function in imm
+    if (insns.code[i] !== CALL || insns.src[i] !== BPF_PSEUDO_CALL || jitedKsyms.length === 0) continue;
+    insns.imm[i] = insns.off[i];
+    insns.off[i] = 0;
+  }
   const symbolAt = symbols();
   const base = symbolAt.addressOf("__bpf_call_base");
   const rows: { slot: number; disasm: string; raw: Uint8Array }[] = [];
@@ -118,9 +127,8 @@ function dump({ bpf, words }: Call): Answer {
         // distances from __bpf_call_base
         if (insns.src[i] === 0) return base === undefined ? undefined : symbolAt.name(base + BigInt(insns.imm[i]));
         if (insns.src[i] !== BPF_PSEUDO_CALL) return undefined;
-        // of machine code: the distance is in off, the function's number in imm
-        const name = symbolAt.name(jitedKsyms[insns.imm[i]] ?? 0n);
-        const distance = insns.off[i] < 0 ? insns.off[i] : `+${insns.off[i]}`;
+        const name = symbolAt.name(jitedKsyms[callee[i]] ?? 0n);
+        const distance = insns.imm[i] < 0 ? insns.imm[i] : `+${insns.imm[i]}`;
         return name === undefined ? undefined : `pc${distance}#${name}`;
       },
       imm64: () => {

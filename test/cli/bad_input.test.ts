@@ -121,7 +121,7 @@ describe("usage", () => {
     [["verify", "--prog", "absent", firewall], /no program is named 'absent'/],
     [["disasm", firewall, "--prog", "absent"], /program 'absent' seen, one of firewall wanted/],
     [["disasm", firewall, "--style", "arm"], /Allowed choices are llvm/],
-    [["btf", "load", firewall], /'load' seen, 'dump' wanted/],
+    [["btf", "load", firewall], /'load' seen, 'dump' or 'show' wanted/],
     [["btf", "dump", "file", firewall, "format", "d"], /'format d' seen/],
     [["exec", "zz"], /memory: hex digit expected, saw 'z'/],
     [["run", firewall], /--pcap/],
