@@ -11,7 +11,9 @@ export function explanationView(e: Explanation, where: string, io: Io): string {
   const c = colors(io);
   const width = Math.max(40, Math.min(io.width, 120));
   const out: string[] = [];
-  out.push(`${c.red(c.bold(`refused[${e.code}]`))}${c.bold(`: ${e.title}`)}`);
+  const [first = "", ...more] = wrap(`refused[${e.code}]: ${e.title}`, width - 2);
+  const at = first.indexOf(":");
+  out.push(c.red(c.bold(first.slice(0, at))) + c.bold(first.slice(at)), ...more.map((l) => `  ${c.bold(l)}`));
   out.push(...place(e, where, c, width));
   const path = e.path.filter((s) => s.insnIdx !== e.insnIdx || s.kind !== "branch" || e.path.length > 1);
   if (path.length > 0) {
@@ -25,6 +27,10 @@ export function explanationView(e: Explanation, where: string, io: Io): string {
   return `${out.join("\n")}\n`;
 }
 
+function arrow(text: string, c: Colors, width: number): string[] {
+  return wrap(text, width - 7).map((line, i) => `   ${i === 0 ? c.cyan("-->") : "   "} ${line}`);
+}
+
 /** Where it happened: the source line with a marker below, and what is wrong there. */
 function place(e: Explanation, where: string, c: Colors, width: number): string[] {
   if (e.insnIdx === undefined) return [`   ${c.cyan("-->")} ${where}`];
@@ -32,7 +38,7 @@ function place(e: Explanation, where: string, c: Colors, width: number): string[
   const insn = `instruction ${e.insnIdx}`;
   if (!e.source) {
     return [
-      `   ${c.cyan("-->")} ${where},${func ? `${func},` : ""} ${insn}`,
+      ...arrow(`${where},${func ? `${func},` : ""} ${insn}`, c, width),
       `${c.cyan(gutter(`#${e.insnIdx}`))} ${clip(e.disasm ?? "", width - 8)}`,
       ...note(e, `${c.cyan("      |")} `, c, width),
     ];
@@ -43,10 +49,11 @@ function place(e: Explanation, where: string, c: Colors, width: number): string[
   const at = markerAt(e.source);
   const marker = `${" ".repeat(at)}${c.red(`^${"~".repeat(Math.max(0, tokenLength(shown, at) - 1))}`)}`;
   return [
-    `   ${c.cyan("-->")} ${file}:${line}${func}, ${insn}`,
-    c.dim(`       ${where}`),
+    ...arrow(`${file}:${line}${func}, ${insn}`, c, width),
     `${c.cyan(gutter(String(line)))} ${shown}`,
-    isAsm(e.source) ? `${pad}  ${e.disasm}` : `${pad}${marker} ${c.dim(e.disasm ?? "")}`,
+    isAsm(e.source)
+      ? `${pad}  ${e.disasm}`
+      : `${pad}${marker} ${c.dim(clip(e.disasm ?? "", width - 9 - at - tokenLength(shown, at)))}`,
     ...note(e, pad, c, width),
   ];
 }

@@ -228,11 +228,13 @@ bpf_map_lookup_elem(&m, &key);`,
     ],
     rule: "A function's frame is the 512 bytes below r10; every access must lie inside, whatever value a variable offset has.",
     suggest: (f) =>
-      f.isLength
-        ? `The length in ${f.reg} can be ${f.m.size}, more than the stack variable has. Compare it with sizeof() of that variable and leave when it is larger.`
-        : f.m.off
-          ? `The access of ${f.m.size} bytes at fp${Number(f.m.off) >= 0 ? "+" : ""}${f.m.off} is not within fp-512..fp-1. Check the index of the local array; large data belongs in a per-CPU array map.`
-          : "Bound the index into the local array on both sides before using it; large data belongs in a per-CPU array map.",
+      f.m.dir?.includes("read") && Number(f.m.off) >= -512 && Number(f.m.off) + Number(f.m.size) <= 0
+        ? `Nothing wrote the ${f.m.size} bytes at fp${f.m.off} on this path: without CAP_PERFMON, stack must be written before it is read${f.callee ? ` by ${f.callee}()` : ""}. Give the variable a value where it is declared.`
+        : f.isLength
+          ? `The length in ${f.reg} can be ${f.m.size}, more than the stack variable has. Compare it with sizeof() of that variable and leave when it is larger.`
+          : f.m.off
+            ? `The access of ${f.m.size} bytes at fp${Number(f.m.off) >= 0 ? "+" : ""}${f.m.off} is not within fp-512..fp-1. Check the index of the local array; large data belongs in a per-CPU array map.`
+            : "Bound the index into the local array on both sides before using it; large data belongs in a per-CPU array map.",
     lang: "asm",
     bad: "r0 = *(u64 *)(r10 - 520)",
     good: `*(u64 *)(r10 - 512) = 0

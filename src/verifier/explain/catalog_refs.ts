@@ -143,6 +143,7 @@ if (sk) bpf_sk_release(sk);`,
     code: "rcu",
     title: "RCU or preemption section that does not match",
     messages: [
+      "nested rcu read lock (kernel function {func})",
       "unmatched rcu read unlock (kernel function {func})",
       "unmatched attempt to enable preemption (kernel function {func})",
       "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback",

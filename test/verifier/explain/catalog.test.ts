@@ -73,18 +73,29 @@ const LITERALS = FOLDERS.flatMap((dir) =>
 const LINES = LITERALS.flatMap((l) => l.text.split("\n"));
 const words = (text: string) => text.replaceAll(HOLE, "").replace(/\{\w+\}/g, "").length;
 
+const regexps = new Map<string, RegExp>();
+function regexpOf(template: string): RegExp {
+  let known = regexps.get(template);
+  if (!known) regexps.set(template, (known = templateToRegExp(template)));
+  return known;
+}
+
+/** A text of the sources with holes as a pattern for templates. */
+const patterns = new Map<string, RegExp>();
+function patternOf(text: string): RegExp {
+  let known = patterns.get(text);
+  if (!known) {
+    const parts = text.split(HOLE).map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    patterns.set(text, (known = new RegExp(`^${parts.join(".*?")}$`)));
+  }
+  return known;
+}
+
 /** Could this text of the sources be what a template describes? Holes may stand for anything, on both sides. */
 function fits(template: string, text: string): boolean {
-  const regexp = templateToRegExp(template);
-  if (regexp.test(text)) return true;
-  // A hole of the source where the template has words: fill it with those words.
-  const asRegExp = new RegExp(
-    `^${text
-      .split(HOLE)
-      .map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-      .join(".*?")}$`,
-  );
-  return words(text) * 2 > words(template) && asRegExp.test(template.replace(/\{\w+\}/g, HOLE));
+  if (regexpOf(template).test(text)) return true;
+  // A hole of the source where the template has words.
+  return words(text) * 2 > words(template) && patternOf(text).test(template.replace(/\{\w+\}/g, HOLE));
 }
 
 it("every message that refuses has an entry", () => {
