@@ -50,6 +50,7 @@ function place(e: Explanation, where: string, c: Colors, width: number): string[
   const marker = `${" ".repeat(at)}${c.red(`^${"~".repeat(Math.max(0, tokenLength(shown, at) - 1))}`)}`;
   return [
     ...arrow(`${file}:${line}${func}, ${insn}`, c, width),
+    c.dim(`       ${where}`),
     `${c.cyan(gutter(String(line)))} ${shown}`,
     isAsm(e.source)
       ? `${pad}  ${e.disasm}`
