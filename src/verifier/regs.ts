@@ -4,7 +4,7 @@
  * Source   kernel/bpf/verifier.c: __mark_reg_unknown, check_reg_arg, bpf_for_each_reg_in_vstate, clear_all_pkt_pointers.
  */
 import { BPF_MAP_TYPE_SOCKHASH, BPF_MAP_TYPE_SOCKMAP, BPF_MAP_TYPE_XSKMAP } from "../abi/bpf.ts";
-import { EACCES } from "../abi/errno.ts";
+import { EACCES, EINVAL } from "../abi/errno.ts";
 import {
   BASE_TYPE_MASK,
   DYNPTR_TYPE_SKB,
@@ -212,6 +212,7 @@ export function isPointerValue(env: VerifierEnv, regno: number): boolean {
 
 /** @throws Reject when a source was never written, or the frame pointer would be */
 export function checkRegArg(env: VerifierEnv, regno: number, op: number): void {
+  if (regno >= MAX_BPF_REG) env.reject(EINVAL, `R${regno} is invalid`);
   const reg = env.reg(regno);
   env.scratchedRegs |= 1 << regno;
   if (op === SRC_OP) {

@@ -185,9 +185,9 @@ function privStackAllowed(env: VerifierEnv): boolean {
   }
 }
 
-/** Stack a frame takes in the kernel's JIT: 16 bytes at least. */
+/** Stack a frame takes in the kernel's JIT; a frame that uses none takes none. */
 function roundDepth(bytes: number): number {
-  return (Math.max(bytes, 1) + 15) & ~15;
+  return (bytes + 15) & ~15;
 }
 
 /** check_max_stack_depth(): the stack of every chain of calls fits, and calls do not nest too deep. */
