@@ -19,14 +19,12 @@ import {
   BPF_FUNC_sysctl_get_name,
   BPF_FUNC_sysctl_get_new_value,
   BPF_FUNC_sysctl_set_new_value,
-  BPF_PROG_TYPE_CGROUP_DEVICE,
-  BPF_PROG_TYPE_CGROUP_SKB,
-  BPF_PROG_TYPE_CGROUP_SOCK,
-  BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
-  BPF_PROG_TYPE_CGROUP_SOCKOPT,
-  BPF_PROG_TYPE_CGROUP_SYSCTL,
-  BPF_PROG_TYPE_SK_MSG,
-  BPF_PROG_TYPE_SOCK_OPS,
+  BPF_PROG_TYPE_LWT_IN,
+  BPF_PROG_TYPE_LWT_OUT,
+  BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  BPF_PROG_TYPE_LWT_XMIT,
+  BPF_PROG_TYPE_SCHED_ACT,
+  BPF_PROG_TYPE_SCHED_CLS,
 } from "../abi/bpf.ts";
 import { EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper } from "./helper.ts";
@@ -66,20 +64,19 @@ export const get_current_ancestor_cgroup_id: Helper = {
 export const get_cgroup_classid: Helper = {
   id: BPF_FUNC_get_cgroup_classid,
   name: "get_cgroup_classid",
-  proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
+  // Of the current task, but of the packet where there is one to forward.
+  proto: { args: [], ret: RET_INTEGER },
   variants: [
     {
       progs: [
-        BPF_PROG_TYPE_CGROUP_SOCK,
-        BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
-        BPF_PROG_TYPE_SOCK_OPS,
-        BPF_PROG_TYPE_CGROUP_SKB,
-        BPF_PROG_TYPE_CGROUP_DEVICE,
-        BPF_PROG_TYPE_CGROUP_SYSCTL,
-        BPF_PROG_TYPE_CGROUP_SOCKOPT,
-        BPF_PROG_TYPE_SK_MSG,
+        BPF_PROG_TYPE_SCHED_CLS,
+        BPF_PROG_TYPE_SCHED_ACT,
+        BPF_PROG_TYPE_LWT_IN,
+        BPF_PROG_TYPE_LWT_OUT,
+        BPF_PROG_TYPE_LWT_XMIT,
+        BPF_PROG_TYPE_LWT_SEG6LOCAL,
       ],
-      proto: { args: [], ret: RET_INTEGER },
+      proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
     },
   ],
   abi: "p:p",

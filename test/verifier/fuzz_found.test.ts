@@ -1,5 +1,5 @@
 /** What the fuzzer found, as programs that one can read. */
-import { BPF_MAP_TYPE_HASH } from "../../src/abi/bpf.ts";
+import { BPF_MAP_TYPE_HASH, BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_TRACEPOINT } from "../../src/abi/bpf.ts";
 import { EINVAL } from "../../src/abi/errno.ts";
 import { verifierTests } from "../support/verifier.ts";
 
@@ -47,5 +47,53 @@ verifierTests("found by the fuzzer", [
       r0 = 3
       exit`,
     retval: 3,
+  },
+  {
+    name: "a frame without stack takes none of the 512 bytes",
+    asm: `
+      call a
+      exit
+    a:
+      *(u64 *)(r10 - 256) = 1
+      call b
+      exit
+    b:
+      *(u64 *)(r10 - 256) = 2
+      r0 = 4
+      exit`,
+    retval: 4,
+  },
+  {
+    name: "a frame with stack takes 16 bytes of it at least",
+    asm: `
+      *(u8 *)(r10 - 1) = 0
+      call a
+      exit
+    a:
+      *(u64 *)(r10 - 256) = 1
+      call b
+      exit
+    b:
+      *(u64 *)(r10 - 256) = 2
+      r0 = 4
+      exit`,
+    failure: "combined stack size of 3 calls is 528. Too large",
+  },
+  {
+    name: "the cgroup class of a process needs no context",
+    progType: BPF_PROG_TYPE_TRACEPOINT,
+    asm: `
+      r1 = 0
+      call get_cgroup_classid
+      exit`,
+  },
+  {
+    name: "that of a packet does",
+    progType: BPF_PROG_TYPE_SCHED_CLS,
+    asm: `
+      r1 = 0
+      call get_cgroup_classid
+      exit`,
+    failure: "R1 type=scalar expected=ctx",
   },
 ]);
