@@ -36,7 +36,9 @@ export class Words {
 
   /** One of these keywords. */
   choose<T extends string>(keywords: readonly T[]): T {
-    const found = keywords.find((k) => this.take(k));
+    // a whole word goes before the beginnings of others: xdp, xdpdrv
+    const exact = keywords.find((k) => k === this.peek());
+    const found = (exact === undefined ? keywords : [exact]).find((k) => this.take(k));
     if (found === undefined) throw this.error(`'${this.peek() ?? ""}' seen, ${keywords.join("|")} wanted`);
     return found;
   }

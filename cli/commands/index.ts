@@ -5,8 +5,9 @@ import { disasm } from "./disasm.ts";
 import { exec } from "./exec.ts";
 import { link } from "./link.ts";
 import { map } from "./map.ts";
+import { net } from "./net.ts";
 import { prog } from "./prog.ts";
 import { run } from "./run.ts";
 import { verify } from "./verify.ts";
 
-export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec, prog, map, link];
+export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec, prog, map, link, net];
