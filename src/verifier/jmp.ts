@@ -269,8 +269,8 @@ function tryMatchPkt(env: VerifierEnv, i: number, dreg: Reg, sreg: Reg, other: V
 /** may_goto: both ways, the loop's with a depth of its own so that it can be found equal. */
 function checkMayGoto(env: VerifierEnv, i: number): void {
   const { code, dst, src, off, imm } = env.insns;
-  if (code[i] !== 0xe5 || src[i] !== 0 || dst[i] || imm[i] || off[i] === 0) {
-    env.reject(EINVAL, `invalid may_goto off ${off[i]} imm ${imm[i]}`);
+  if (code[i] !== 0xe5 || src[i] !== 0 || dst[i] || imm[i]) {
+    env.reject(EINVAL, `invalid may_goto imm ${imm[i]}`);
   }
   const prev = env.cur.parent && findPrevEntry(env, env.cur.parent, i);
   const queued = pushStack(env, i + 1, i, false, ENOMEM);

@@ -5,9 +5,10 @@
  *
  * Source   kernel/bpf/verifier.c: sanitize_ptr_alu, sanitize_val_alu, sanitize_check_bounds.
  */
-import { EACCES } from "../abi/errno.ts";
+import { EACCES, ENOMEM } from "../abi/errno.ts";
 import { pushStack } from "./branch.ts";
 import { NOSPEC, type VerifierEnv } from "./env.ts";
+import { Reject } from "./error.ts";
 import { MAX_BPF_STACK } from "./layout.ts";
 import { ACCESS_HELPER, checkMapAccess } from "./mem.ts";
 import { tnumStr } from "./print_state.ts";
@@ -128,12 +129,22 @@ export function sanitizePtrAlu(
     const tmp = env.fakeReg[1];
     R.copyReg(tmp, dreg);
     R.copyReg(dreg, preg);
-    pushStack(env, env.insnIdx + 1, env.insnIdx, true);
+    pushGuess(env, i);
     R.copyReg(dreg, tmp);
   } else {
-    pushStack(env, env.insnIdx + 1, env.insnIdx, true);
+    pushGuess(env, i);
   }
   return out;
+}
+
+/** The path on which the mask applies; when there are too many paths already, it is the arithmetic that is refused. */
+function pushGuess(env: VerifierEnv, i: number): void {
+  try {
+    pushStack(env, env.insnIdx + 1, env.insnIdx, true);
+  } catch (e) {
+    if (!(e instanceof Reject)) throw e;
+    env.reject(ENOMEM, `R${env.insns.dst[i]} could not be pushed for speculative verification, ${WHY}`);
+  }
 }
 
 /** A path that a wrong guess takes past a decided branch; its operands may be anything. */

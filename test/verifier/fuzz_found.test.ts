@@ -96,4 +96,13 @@ verifierTests("found by the fuzzer", [
       exit`,
     failure: "R1 type=scalar expected=ctx",
   },
+  {
+    name: "may_goto may go to the next instruction",
+    asm: `
+      r0 = 6
+      may_goto next
+    next:
+      exit`,
+    retval: 6,
+  },
 ]);

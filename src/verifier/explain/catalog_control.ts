@@ -73,7 +73,7 @@ exit`,
       "jump into the middle of ldimm64 insn {insn}",
       "call to invalid destination",
       "last insn is not an exit or jmp",
-      "invalid may_goto off {off} imm {imm}",
+      "invalid may_goto imm {imm}",
     ],
     rule: "Jumps stay inside their function and hit the first slot of an instruction; a function ends with exit or a jump back.",
     suggest:
