@@ -238,6 +238,11 @@ class Generator {
     for (let r = 0; r <= 5; r++) this.#set(r, NONE);
   }
 
+  /** Now and then, the last place that is allowed or the first that is not. */
+  #edge(): boolean {
+    return this.#risky && this.#rng.chance(0.12);
+  }
+
   // Statements.
 
   /** Whatever comes; mostly refused. */
@@ -282,7 +287,7 @@ class Generator {
   #load(dst: number, base: number, room: number): void {
     const rng = this.#rng;
     const size = rng.pick([1, 2, 4, 8].filter((s) => s <= room));
-    const off = rng.below(room - size + 1) & -size;
+    const off = this.#edge() ? room - size + rng.below(2) : rng.below(room - size + 1) & -size;
     const signed = size < 8 && rng.chance(0.2);
     this.#e.put(1 | SIZE_BITS[size] | (signed ? 0x80 : 0x60), dst, base, off);
     this.#set(dst, SCALAR);
@@ -387,7 +392,8 @@ class Generator {
       this.#e.put(0xbc, i, r);
       this.#set(i, SCALAR);
     } else this.#mov(i, r);
-    const off = this.#risky && rng.chance(0.1) ? 1 : 0;
+    const off = this.#edge() ? 1 : 0;
+    if (this.#edge()) this.#e.put(0xb7, i, 0, 0, most + rng.below(2));
     switch (rng.below(this.#risky ? 9 : 7)) {
       case 0:
       case 1:
@@ -618,17 +624,18 @@ class Generator {
     const size = rng.pick([1, 2, 4, 8].filter((s) => s <= room));
     if (!size) return;
     const off = (rng.below(room - size + 1) & -size) + (this.#risky && rng.chance(0.03) ? room : 0);
+    const at = this.#edge() ? room - size + rng.below(2) : off;
     const bits = SIZE_BITS[size];
     if (rng.chance(0.4)) {
       this.#kept.add(base);
       const r = this.#free();
       this.#kept.delete(base);
-      this.#e.put(0x61 | bits, r, base, off);
+      this.#e.put(0x61 | bits, r, base, at);
       this.#set(r, SCALAR);
-    } else if (rng.chance(0.5)) this.#e.put(0x62 | bits, base, 0, off, rng.imm());
+    } else if (rng.chance(0.5)) this.#e.put(0x62 | bits, base, 0, at, rng.imm());
     else {
       const r = this.#find("scalar");
-      if (r !== undefined) this.#e.put(0x63 | bits, base, r, off);
+      if (r !== undefined) this.#e.put(0x63 | bits, base, r, at);
     }
   }
 
@@ -705,7 +712,11 @@ class Generator {
 
   #helper(): void {
     const rng = this.#rng;
-    const pick = rng.below(6);
+    const pick = rng.below(9);
+    if (pick >= 6) {
+      this.#packetHelper();
+      return;
+    }
     if (pick < 3) {
       this.#e.put(0x85, 0, 0, 0, rng.pick(NO_ARG_HELPERS));
     } else if (pick === 3) {
@@ -743,6 +754,43 @@ class Generator {
       this.#e.put(0xb7, 4, 0, 0, 0);
       this.#e.map(1, RINGBUF);
       this.#e.put(0x85, 0, 0, 0, 130);
+    }
+    this.#clobber();
+    this.#set(0, SCALAR);
+  }
+
+  /** Helpers and loads that copy or move the packet. */
+  #packetHelper(): void {
+    const rng = this.#rng;
+    if (this.#m.regs[6].kind !== "ctx") return;
+    if (this.#progType === BPF_PROG_TYPE_XDP) {
+      // xdp_adjust_head, xdp_adjust_tail: packet pointers are gone
+      this.#e.put(0xbf, 1, 6);
+      this.#e.put(0xb7, 2, 0, 0, rng.below(17) - 8);
+      this.#e.put(0x85, 0, 0, 0, rng.pick([44, 65]));
+      if (!this.#edge()) {
+        for (let r = 0; r < 10; r++) if (this.#m.regs[r].kind === "packet") this.#set(r, NONE);
+        for (const [at, reg] of this.#m.spilled) if (reg.kind === "packet") this.#m.spilled.delete(at);
+      }
+    } else if (rng.chance(0.4)) {
+      // r0 = 1, 2 or 4 bytes of the packet, or the program ends
+      const r = rng.chance(0.5) ? this.#find("scalar") : undefined;
+      const size = rng.pick([0x00, 0x08, 0x10]);
+      if (r === undefined) this.#e.put(0x20 | size, 0, 0, 0, rng.below(40));
+      else this.#e.put(0x40 | size, 0, r, 0, rng.below(8));
+    } else {
+      // skb_load_bytes(skb, offset, to, len)
+      const r = this.#find("scalar");
+      this.#e.put(0xbf, 4, r ?? 10);
+      if (r === undefined) this.#e.put(0xb7, 4, 0, 0, 8);
+      this.#e.put(0x57, 4, 0, 0, 15);
+      this.#e.put(0x07, 4, 0, 0, 1);
+      this.#e.put(0xbf, 1, 6);
+      this.#e.put(0xb7, 2, 0, 0, rng.below(20));
+      this.#e.put(0xbf, 3, 10);
+      this.#e.put(0x07, 3, 0, 0, this.#edge() ? -15 : -16);
+      this.#e.put(0x85, 0, 0, 0, 26);
+      this.#wrote(-16, 16);
     }
     this.#clobber();
     this.#set(0, SCALAR);
@@ -830,7 +878,14 @@ class Generator {
     const fn = this.#functions.length ? this.#rng.pick(this.#functions) : undefined;
     if (!fn) return;
     const base = this.#find("value");
-    if (base === undefined || this.#m.regs[base].room < 16) {
+    if (this.#rng.chance(0.3)) {
+      for (const at of [-16, -8]) {
+        this.#e.put(0x7a, 10, 0, at, this.#rng.imm());
+        this.#wrote(at, 8);
+      }
+      this.#e.put(0xbf, 3, 10);
+      this.#e.put(0x07, 3, 0, 0, -16);
+    } else if (base === undefined || this.#m.regs[base].room < 16) {
       this.#e.mapValue(3, DIRECT, 0);
     } else if (base !== 3) this.#e.put(0xbf, 3, base);
     for (const r of [1, 2]) {
@@ -885,6 +940,13 @@ class Generator {
     if (op === 0xf1 && this.#m.regs[0].kind !== "scalar") return;
     if (op === 0xf1 && this.#kept.has(0)) return;
     const off = rng.below(this.#m.regs[base].room - 7) & -8;
+    if (rng.chance(0.15)) {
+      // load-acquire, store-release
+      const bits = rng.pick([0xdb, 0xc3, 0xcb, 0xd3]);
+      if (rng.chance(0.5) && r !== base) this.#e.put(bits, r, base, off, 0x100);
+      else this.#e.put(bits, base, r, off, 0x110);
+      return;
+    }
     this.#e.put(rng.chance(0.5) ? 0xdb : 0xc3, base, r, off, op);
   }
 }

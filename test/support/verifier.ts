@@ -31,7 +31,7 @@ export interface MapCase {
   /** BPF_F_*. */
   readonly flags?: number;
   /** Hex of the value at key 0. */
-  readonly init?: string;
+  readonly init?: string | undefined;
   readonly frozen?: boolean;
 }
 
