@@ -2,13 +2,10 @@
 import cliProgress from "cli-progress";
 import { BpfError, EINVAL } from "../src/abi/errno.ts";
 import { ByteWriter } from "../src/bytes/writer.ts";
-import type { EngineName } from "../src/interp/image.ts";
-import type { Prog } from "../src/kernel/prog.ts";
-import { openBatch } from "../src/net/batch.ts";
+import type { BatchPacket } from "../src/net/batch.ts";
 import { CaptureReader } from "../src/net/capture/reader.ts";
 import { type CapturedPacket, LINKTYPE_ETHERNET, type PacketStamp, stampOf } from "../src/net/capture/types.ts";
 import { captureWriter } from "../src/net/capture/writer.ts";
-import type { NetKernel } from "../src/net/create.ts";
 import { AtomicFile, fileSize, readChunks } from "../src/node/files.ts";
 import type { CaptureClock } from "./capture_clock.ts";
 import { formatBytes, type Io } from "./output.ts";
@@ -17,8 +14,6 @@ import type { Verdicts } from "./verdicts.ts";
 export interface CaptureRun {
   readonly pcap: string;
   readonly out: string | undefined;
-  readonly engine: EngineName;
-  readonly ifindex: number;
   readonly verdicts: Verdicts;
   /** Follows the packets while they run. */
   readonly clock: CaptureClock;
@@ -42,7 +37,21 @@ const LARGE_BYTES = 16 << 20;
 const SHORTEST = 14;
 const WRITE_BYTES = 1 << 20;
 
-export function runCapture(kernel: NetKernel, prog: Prog, run: CaptureRun, io: Io): CaptureResult {
+/** What a batch of packets reports: the verdict of each, and the end of a chunk. */
+export interface BatchCallbacks {
+  onResult(result: Pick<BatchPacket, "index" | "verdict" | "packet">): void;
+  onChunk(): void;
+}
+
+export interface PacketBatch extends Disposable {
+  /** Index of the packet that runs, in its chunk. */
+  readonly running: number;
+  add(packet: Uint8Array): void;
+  flush(): void;
+}
+
+/** @param open how packets get to the program */
+export function runCapture(open: (callbacks: BatchCallbacks) => PacketBatch, run: CaptureRun, io: Io): CaptureResult {
   const total = fileSize(run.pcap);
   const progress = io.interactive && total !== undefined && total > LARGE_BYTES ? progressBar(total) : undefined;
   using file = run.out === undefined ? undefined : new AtomicFile(run.out);
@@ -54,9 +63,7 @@ export function runCapture(kernel: NetKernel, prog: Prog, run: CaptureRun, io: I
   let [packets, bytes, written, reported] = [0, 0, 0, 0];
   const started = performance.now();
 
-  using batch = openBatch(kernel, prog, {
-    engine: run.engine,
-    ifindex: run.ifindex,
+  using batch = open({
     onChunk: () => {
       reported += waiting.length;
       waiting = [];

@@ -5,20 +5,27 @@
  */
 import { Option } from "commander";
 import { BpfError } from "../../src/abi/errno.ts";
+import type { Btf } from "../../src/btf/btf.ts";
 import { fromHex, toHex } from "../../src/bytes/hex.ts";
 import { type EngineName, RunFault } from "../../src/interp/image.ts";
-import { type BpfObject, openObject } from "../../src/loader/object.ts";
+import type { Bpf } from "../../src/kernel/bpf.ts";
+import { type BpfObject, type LoadOptions, openObject } from "../../src/loader/object.ts";
 import type { BpfProg } from "../../src/loader/prog.ts";
 import { parseSetExpression, type SetExpression } from "../../src/loader/set_expr.ts";
-import { createKernel, type NetKernel } from "../../src/net/create.ts";
+import { openBatch } from "../../src/net/batch.ts";
+import { createKernel } from "../../src/net/create.ts";
 import { readFile } from "../../src/node/files.ts";
 import { loadKernelBtf } from "../../src/node/kernel_btf.ts";
+import { runningKernelFacts } from "../../src/node/kernel_facts.ts";
+import { linux } from "../../src/node/linux/index.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
 import { CaptureClock } from "../capture_clock.ts";
-import { type CaptureResult, runCapture } from "../capture_run.ts";
+import { type BatchCallbacks, type CaptureResult, type PacketBatch, runCapture } from "../capture_run.ts";
 import { EventDrain } from "../event_drain.ts";
+import { addKernelOption, type KernelName } from "../kernel.ts";
 import { dumpMap, jsonValue, printMap } from "../map_view.ts";
 import { bar, colors, formatBytes, formatCount, type Io, UsageError } from "../output.ts";
+import { testRunBatch } from "../test_run_batch.ts";
 import { VERDICTS, type Verdicts } from "../verdicts.ts";
 import { type CliCommand, collect } from "./command.ts";
 
@@ -36,6 +43,7 @@ interface Options {
   readonly engine: EngineName;
   readonly btf?: string;
   readonly json?: boolean;
+  readonly kernel: KernelName;
 }
 
 export const run: CliCommand = {
@@ -60,6 +68,7 @@ export const run: CliCommand = {
       )
       .addOption(new Option("--engine <engine>").choices(["jit", "interp"]).default("jit"))
       .option("--btf <file>", "BTF of the kernel (default: the running kernel's, else the built-in one)");
+    addKernelOption(command, "skep");
   },
   run([file], options, io) {
     return new Run(file as string, options as unknown as Options, io).run();
@@ -90,24 +99,23 @@ class Run {
 
   /** @returns the exit code */
   run(): number {
-    const { json, engine } = this.#options;
+    const { json } = this.#options;
     const kernelBtf = loadKernelBtf(this.#options.btf).btf;
     const printk = (line: string) => void (json ? this.#printed.push(line) : this.#io.out(`bpf_printk: ${line}\n`));
     const clock = new CaptureClock();
-    const kernel = createKernel({ kernelBtf, engine, printk, clock: () => clock.now(), realClock: () => clock.real() });
-    const devices = (this.#options.device ?? ["eth0"]).map((name) => kernel.net.addDevice({ name }));
-    using proc = kernel.spawn();
+    const place = this.#options.kernel === "linux" ? this.#onLinux() : this.#onSkep(kernelBtf, printk, clock);
+    using bpf = place.bpf;
     const assignments = (this.#options.set ?? []).map((text) => usage(() => parseSetExpression(text)));
     const elements = assignments.filter((e) => e.target in this.#object.maps && e.path.length > 0);
     for (const e of assignments) if (!elements.includes(e)) this.#assign(e);
-    this.#object.load(proc, { kernelBtf });
+    this.#object.load(bpf, { kernelBtf, ...place.facts });
     for (const e of elements) this.#assign(e);
 
     const drain = new EventDrain(this.#object, this.#options.events ?? [], json === true, this.#io);
     const verdicts = VERDICTS.get(this.#prog.type);
     if (this.#options.pcap !== undefined) {
       if (!verdicts) throw new UsageError(`${this.#where()} is of type ${this.#typeName()}, which sees no packets`);
-      const result = this.#capture(kernel, proc.progAt(this.#prog.fd), verdicts, devices[0].ifindex, clock, drain);
+      const result = this.#capture(place, verdicts, clock, drain);
       this.#reportCapture(result, verdicts, drain);
     } else {
       this.#once(verdicts, drain);
@@ -118,19 +126,39 @@ class Run {
     return 0;
   }
 
-  #capture(...[kernel, prog, verdicts, ifindex, clock, drain]: CaptureArgs): CaptureResult {
-    const { pcap, out, engine } = this.#options;
+  #capture(place: Place, verdicts: Verdicts, clock: CaptureClock, drain: EventDrain): CaptureResult {
+    const { pcap, out } = this.#options;
     const onChunk = () => drain.drain();
     try {
-      return runCapture(
-        kernel,
-        prog,
-        { pcap: pcap as string, out, engine, ifindex, verdicts, clock, onChunk },
-        this.#io,
-      );
+      return runCapture(place.openBatch, { pcap: pcap as string, out, verdicts, clock, onChunk }, this.#io);
     } catch (e) {
       throw this.#fault(e);
     }
+  }
+
+  #onSkep(kernelBtf: Btf, printk: (line: string) => void, clock: CaptureClock): Place {
+    const { engine, device } = this.#options;
+    const kernel = createKernel({ kernelBtf, engine, printk, clock: () => clock.now(), realClock: () => clock.real() });
+    const devices = (device ?? ["eth0"]).map((name) => kernel.net.addDevice({ name }));
+    const bpf = kernel.spawn();
+    const { ifindex } = devices[0];
+    return {
+      bpf,
+      facts: {},
+      openBatch: (callbacks) => openBatch(kernel, bpf.progAt(this.#prog.fd), { engine, ifindex, ...callbacks }),
+    };
+  }
+
+  #onLinux(): Place {
+    const { device, btf } = this.#options;
+    if (device !== undefined || btf !== undefined) {
+      throw new UsageError("run: --kernel linux has devices and a BTF of its own; no --device, --btf wanted");
+    }
+    return {
+      bpf: linux(),
+      facts: runningKernelFacts(),
+      openBatch: (callbacks) => testRunBatch(this.#prog, callbacks),
+    };
   }
 
   /** One packet, or arguments. */
@@ -165,12 +193,23 @@ class Run {
   }
 
   #reportCapture(result: CaptureResult, verdicts: Verdicts, drain: EventDrain): void {
-    const { pcap, out, json, engine } = this.#options;
+    const { pcap, out, json } = this.#options;
     const counts = [...result.verdicts].map(([v, n]) => [verdicts.name(v), n] as const).toSorted((a, b) => b[1] - a[1]);
     const perSecond = Math.round(result.packets / result.seconds);
     if (json) {
       const { packets, bytes, written, seconds } = result;
-      this.#json({ packets, bytes, verdicts: Object.fromEntries(counts), written, seconds, perSecond, engine }, drain);
+      this.#json(
+        {
+          packets,
+          bytes,
+          verdicts: Object.fromEntries(counts),
+          written,
+          seconds,
+          perSecond,
+          engine: this.#engineName(),
+        },
+        drain,
+      );
       return;
     }
     const c = colors(this.#io);
@@ -187,7 +226,7 @@ class Run {
     }
     const ms = result.seconds * 1000;
     io.out(
-      `\n${ms < 1000 ? `${ms.toFixed(0)} ms` : `${result.seconds.toFixed(2)} s`}, ${formatCount(perSecond)} packets/s (${engine})\n`,
+      `\n${ms < 1000 ? `${ms.toFixed(0)} ms` : `${result.seconds.toFixed(2)} s`}, ${formatCount(perSecond)} packets/s (${this.#engineName()})\n`,
     );
     if (out !== undefined) io.out(`${out}: ${formatCount(result.written)} packets\n`);
     drain.report();
@@ -242,6 +281,10 @@ class Run {
     return `${this.#file}: program '${this.#prog.name}'`;
   }
 
+  #engineName(): string {
+    return this.#options.kernel === "linux" ? "linux" : this.#options.engine;
+  }
+
   #typeName(): string {
     return PROG_TYPES[this.#prog.type]?.name ?? String(this.#prog.type);
   }
@@ -253,14 +296,12 @@ class Run {
   }
 }
 
-type CaptureArgs = [
-  kernel: NetKernel,
-  prog: Parameters<typeof runCapture>[1],
-  verdicts: Verdicts,
-  ifindex: number,
-  clock: CaptureClock,
-  drain: EventDrain,
-];
+/** Where the program runs. */
+interface Place {
+  readonly bpf: Bpf & Disposable;
+  readonly facts: LoadOptions;
+  readonly openBatch: (callbacks: BatchCallbacks) => PacketBatch;
+}
 
 /** A run that was stopped. RangeError is what reportError prints as one line. */
 class Fault extends RangeError {
