@@ -3,6 +3,7 @@ import { btf } from "./btf.ts";
 import type { CliCommand } from "./command.ts";
 import { disasm } from "./disasm.ts";
 import { exec } from "./exec.ts";
+import { feature } from "./feature.ts";
 import { link } from "./link.ts";
 import { map } from "./map.ts";
 import { net } from "./net.ts";
@@ -10,4 +11,4 @@ import { prog } from "./prog.ts";
 import { run } from "./run.ts";
 import { verify } from "./verify.ts";
 
-export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec, prog, map, link, net];
+export const COMMANDS: readonly CliCommand[] = [run, verify, disasm, btf, exec, prog, map, link, net, feature];
