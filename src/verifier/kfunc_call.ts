@@ -26,7 +26,7 @@ import { MAX_ERRNO } from "../progs/lsm_hooks.ts";
 import { pushStack } from "./branch.ts";
 import { hasField } from "./btf_record.ts";
 import { isScalarStruct, isScalarType } from "./btf_walk.ts";
-import { callFacts } from "./call_facts.ts";
+import { callFacts, isKfuncCall } from "./call_facts.ts";
 import { pushCallbackCall, setRbtreeAddState, setTaskWorkState, setTimerState } from "./callback.ts";
 import { dynptrTypeFlag } from "./dynptr.ts";
 import type { VerifierEnv } from "./env.ts";
@@ -69,13 +69,20 @@ const LENDS = new Set([
 const RES_LOCKS = new Set(["bpf_res_spin_lock", "bpf_res_spin_lock_irqsave"]);
 const NEW_OBJECT = new Set(["bpf_obj_new_impl", "bpf_percpu_obj_new_impl", "bpf_refcount_acquire_impl"]);
 
+/** Calls of weak kfuncs that do not exist must have been behind branches that are never taken. */
+export function checkUnresolvedKfuncs(env: VerifierEnv): void {
+  const { imm, off, length } = env.insns;
+  for (let i = 0; i < length; i++) {
+    if (!env.seen[i] || !isKfuncCall(env, i) || imm[i] !== 0 || off[i] !== 0) continue;
+    env.reject(EINVAL, "invalid kernel function call not eliminated in verifier pass");
+  }
+}
+
 /** Checks a BPF_PSEUDO_KFUNC_CALL; leaves the state as it is after the call. */
 export function checkKfuncCall(env: VerifierEnv, insnIdx: number): void {
   const { insns } = env;
-  // imm 0: an unresolved weak kfunc, refused only where the call stays in the program.
-  if (insns.imm[insnIdx] === 0 && insns.off[insnIdx] === 0) {
-    env.reject(EINVAL, "invalid kernel function call not eliminated in verifier pass");
-  }
+  // imm 0: an unresolved weak kfunc. checkUnresolvedKfuncs() refuses it when the call stays in the program.
+  if (insns.imm[insnIdx] === 0 && insns.off[insnIdx] === 0) return;
   const early = callFacts(env, insnIdx);
   if (env.cur.activeLocks && !ALLOWED_WHILE_LOCKED.test(early?.name ?? "")) {
     env.reject(EINVAL, "function calls are not allowed while holding a lock");

@@ -19,7 +19,7 @@ import { keepInput } from "./explain/keep_input.ts";
 import { dropFastcallStack, markFastcallPatterns } from "./fastcall.ts";
 import { prepareGlobalFuncArgs } from "./global_func.ts";
 import { checkInsn, needsProbe, PATH_END, RETURNED } from "./insn.ts";
-import { addKfuncCalls } from "./kfunc_call.ts";
+import { addKfuncCalls, checkUnresolvedKfuncs } from "./kfunc_call.ts";
 import { resolveLdImm64 } from "./ldimm64.ts";
 import { lineInfoText } from "./line_info.ts";
 import { computeLiveRegisters } from "./liveness.ts";
@@ -69,6 +69,7 @@ function walkAll(env: VerifierEnv): { failure: Reject | undefined; depths: numbe
     depths = env.subprogs.map((s) => s.stackDepth);
     dropFastcallStack(env);
     checkMaxStackDepth(env);
+    checkUnresolvedKfuncs(env);
   } catch (e) {
     if (!(e instanceof Reject)) throw e;
     return { failure: e, depths };
