@@ -85,7 +85,8 @@ class Generator {
   readonly #statements: readonly (readonly [number, () => void])[] = [
     [14, () => this.#alu()],
     [6, () => this.#newScalar()],
-    [12, () => this.#story()],
+    [9, () => this.#story()],
+    [4, () => this.#linkedStory()],
     [10, () => this.#index()],
     [10, () => this.#branch()],
     [5, () => this.#lookup()],
@@ -95,7 +96,7 @@ class Generator {
     [5, () => this.#helper()],
     [2, () => this.#loop()],
     [4, () => this.#callFunction()],
-    [3, () => this.#copy()],
+    [2, () => this.#copy()],
     [3, () => this.#ctxAccess()],
     [4, () => this.#stackIndex()],
     [3, () => this.#ring()],
@@ -349,6 +350,56 @@ class Generator {
     this.#indexWith(base, r);
     this.#e.bind(skip);
     this.#join(before);
+    if (keep) this.#kept.delete(base);
+  }
+
+  /** A copy at a distance of a number; what is learnt of one bounds the other, which becomes an index. */
+  #linkedStory(): void {
+    const rng = this.#rng;
+    if (this.#find("value", "record") === undefined) this.#directValue();
+    const base = this.#find("value", "record");
+    if (base === undefined) return;
+    const keep = !this.#kept.has(base);
+    this.#kept.add(base);
+    const a = this.#newScalar();
+    const keepA = !this.#kept.has(a);
+    this.#kept.add(a);
+    const b = this.#free();
+    if (b !== a && b !== base) {
+      const { room } = this.#m.regs[base];
+      const size = rng.pick([1, 2, 4, 8].filter((s) => s <= room));
+      const distance = rng.pick([1, 2, 3, -1, -4, 8, rng.imm()]);
+      if (rng.chance(0.3)) this.#e.put(0xbc, a, a);
+      this.#e.put(rng.chance(0.7) ? 0xbf : 0xbc, b, a);
+      this.#e.put(rng.chance(0.7) ? 0x07 : 0x04, b, 0, 0, distance);
+      if (rng.chance(0.2)) {
+        // by way of the stack
+        this.#e.put(0x7b, 10, b, -8);
+        this.#wrote(-8, 8);
+        this.#e.put(0x79, b, 10, -8);
+      }
+      const skip = this.#label();
+      const most = room - size + (this.#edge() ? 1 : 0);
+      const of = rng.chance(0.7) ? a : b;
+      const shift = of === a ? distance : 0;
+      const cls = rng.chance(0.7) ? 0 : 1;
+      this.#e.jump(0x65 + cls, of, 0, most - shift, skip);
+      this.#e.jump(0xc5 + cls, of, 0, -shift, skip);
+      this.#kept.add(b);
+      const p = this.#free();
+      this.#kept.delete(b);
+      if (p !== b && p !== base) {
+        const before = this.#fork();
+        this.#e.put(0xbf, p, base);
+        this.#e.put(0x0f, p, rng.chance(0.9) ? b : a);
+        this.#set(p, NONE);
+        this.#access(p, 0, size);
+        this.#join(before);
+      }
+      this.#e.bind(skip);
+      this.#set(b, SCALAR);
+    }
+    if (keepA) this.#kept.delete(a);
     if (keep) this.#kept.delete(base);
   }
 
@@ -665,7 +716,7 @@ class Generator {
     this.#set(p, NONE);
     this.#set(q, NONE);
     this.#set(end, NONE);
-    const bytes = 1 + rng.below(40);
+    const bytes = rng.chance(0.7) ? 14 + rng.below(30) : 1 + rng.below(40);
     let variable = 0;
     const r = rng.chance(0.3) ? this.#find("scalar") : undefined;
     this.#e.put(0xbf, q, p);
@@ -768,7 +819,7 @@ class Generator {
       this.#e.put(0xbf, 1, 6);
       this.#e.put(0xb7, 2, 0, 0, rng.below(17) - 8);
       this.#e.put(0x85, 0, 0, 0, rng.pick([44, 65]));
-      if (!this.#edge()) {
+      if (!this.#risky || rng.chance(0.6)) {
         for (let r = 0; r < 10; r++) if (this.#m.regs[r].kind === "packet") this.#set(r, NONE);
         for (const [at, reg] of this.#m.spilled) if (reg.kind === "packet") this.#m.spilled.delete(at);
       }
