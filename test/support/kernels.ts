@@ -4,18 +4,18 @@
  * What a body makes on Linux is closed afterwards with the process's fds; bpffs directories, devices and network
  * namespaces bear the name skep-PID-..., and what a killed test left is swept when the next one starts.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "vitest";
 import { BpfError } from "../../src/abi/errno.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import { createKernel } from "../../src/net/create.ts";
-import { isBpffs, type LinuxBpf, linux } from "../../src/node/linux/index.ts";
+import { cgroupRoot, isBpffs, type LinuxBpf, linux } from "../../src/node/linux/index.ts";
 
 export type KernelName = "skep" | "linux";
 
-const BPFFS = "/sys/fs/bpf";
+export const BPFFS = "/sys/fs/bpf";
 
 /** Why Linux is not asked, or undefined. */
 export const whyNotLinux: string | undefined = (() => {
@@ -31,13 +31,24 @@ export const whyNotLinux: string | undefined = (() => {
 
 if (whyNotLinux) console.log(`tests on the running Linux are skipped: ${whyNotLinux}`);
 
-/** Removes what tests of dead processes pinned. */
-function sweep(bpf: LinuxBpf): void {
-  if (!isBpffs(bpf.sys, BPFFS)) return;
-  for (const name of readdirSync(BPFFS)) {
+/** Removes what tests of dead processes pinned, and their cgroups; or the one of that name. */
+export function sweep(bpf: LinuxBpf, only?: string): void {
+  const isLeft = (name: string) => {
     const pid = /^skep-(\d+)-/.exec(name)?.[1];
-    if (pid && !existsSync(`/proc/${pid}`)) rmSync(join(BPFFS, name), { recursive: true, force: true });
+    return only === undefined ? pid !== undefined && !existsSync(`/proc/${pid}`) : name === only;
+  };
+  if (isBpffs(bpf.sys, BPFFS)) {
+    for (const name of readdirSync(BPFFS)) {
+      if (isLeft(name)) rmSync(join(BPFFS, name), { recursive: true, force: true });
+    }
   }
+  let root: string;
+  try {
+    root = cgroupRoot();
+  } catch {
+    return;
+  }
+  for (const name of readdirSync(root)) if (isLeft(name)) rmdirSync(join(root, name));
 }
 
 /** Calls the body with a Linux of its own, and closes what it opened. */

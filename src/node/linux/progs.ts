@@ -46,10 +46,9 @@ export function progLoad(cmd: Commands, a: ProgLoadAttr): ProgLoadResult {
     const text = a.logLevel ? log : "";
     return { fd: ret as Fd, log: text, logTrueSize: trueSize || text.length + 1, ...(stats && { stats }) };
   }
-  const what = `program '${a.name ?? ""}'`;
-  if (log === "") throw commandError(-ret, what, abi.BPF_PROG_LOAD);
+  if (log === "") throw commandError(-ret, `program type ${a.progType}`, abi.BPF_PROG_LOAD);
   const context = { logTrueSize: trueSize };
-  throw new VerifierError(-ret as Errno, `${what}: ${lastLine(log)}`, { log, insnIdx: lastInsn(log), stats, context });
+  throw new VerifierError(-ret as Errno, lastLine(log), { log, insnIdx: lastInsn(log), stats, context });
 }
 
 function attempt(cmd: Commands, a: ProgLoadAttr, level: number, logSize: number): Attempt {
