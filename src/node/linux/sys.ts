@@ -47,6 +47,7 @@ const NUMBERS = {
   epoll_pwait: { x64: 281, arm64: 22 },
   eventfd2: { x64: 290, arm64: 19 },
   perf_event_open: { x64: 298, arm64: 241 },
+  sched_setaffinity: { x64: 203, arm64: 122 },
   prlimit64: { x64: 302, arm64: 261 },
   bpf: { x64: 321, arm64: 280 },
   pidfd_open: { x64: 434, arm64: 434 },

@@ -1,0 +1,63 @@
+/**
+ * A random program on skep and on Linux: r0, the packet and the maps afterwards.
+ *
+ * Linux runs it twice, with maps of their own: what differs between the two (addresses, clocks, random numbers) is not
+ * held against skep.
+ */
+import { BPF_MAP_TYPE_RINGBUF } from "../../src/abi/bpf.ts";
+import { BpfError } from "../../src/abi/errno.ts";
+import { toHex } from "../../src/bytes/hex.ts";
+import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
+import { type FuzzCase, Random, resolved } from "../fuzz/case.ts";
+import { MAPS } from "../fuzz/generate.ts";
+import { contents } from "./map_ops.ts";
+
+/** undefined: the kernel did not take the program. */
+export function outcome(bpf: Bpf, c: FuzzCase, inputSeed: number, runs: number): string[] | undefined {
+  const maps: Fd[] = MAPS.map((m) =>
+    bpf.mapCreate({ mapType: m.type, keySize: m.key, valueSize: m.value, maxEntries: m.max, mapFlags: m.flags ?? 0 }),
+  );
+  const open = [...maps];
+  try {
+    let prog: Fd;
+    try {
+      const insns = resolved(c, maps);
+      prog = bpf.progLoad({ progType: c.progType, insns, license: "GPL", progFlags: c.flags, logLevel: 4 }).fd;
+    } catch (e) {
+      if (e instanceof BpfError) return undefined;
+      throw e;
+    }
+    open.push(prog);
+    const rng = new Random(inputSeed);
+    const out: string[] = [];
+    for (let i = 0; i < runs; i++) {
+      const dataIn = Uint8Array.from({ length: 14 + rng.below(120) }, () => rng.u32());
+      const { retval, dataOut } = bpf.progTestRun(prog, { dataIn, engine: i % 2 === 0 ? "jit" : "interp" });
+      out.push(`r0 ${retval} packet ${toHex(dataOut)}`);
+    }
+    for (const [i, m] of MAPS.entries()) {
+      if (m.type === BPF_MAP_TYPE_RINGBUF) continue;
+      out.push(`map ${i}: ${contents(bpf, maps[i], { mapType: m.type, keySize: m.key, valueSize: m.value })}`);
+    }
+    return out;
+  } finally {
+    for (const fd of open) bpf.close(fd);
+  }
+}
+
+export type Comparison =
+  | { readonly kind: "refused" | "verdict" | "unstable" | "same" }
+  | { readonly kind: "different"; readonly skep: string; readonly linux: string };
+
+export function compareRuns(skep: Bpf, linux: Bpf, c: FuzzCase, inputSeed: number, runs: number): Comparison {
+  const ours = outcome(skep, c, inputSeed, runs);
+  // a verdict that differs is the verifier's fuzzer's business
+  if (!ours) return { kind: "refused" };
+  const theirs = outcome(linux, c, inputSeed, runs);
+  if (!theirs) return { kind: "verdict" };
+  const at = ours.findIndex((line, i) => line !== theirs[i]);
+  if (at < 0) return { kind: "same" };
+  const again = outcome(linux, c, inputSeed, runs);
+  if (again?.some((line, i) => line !== theirs[i])) return { kind: "unstable" };
+  return { kind: "different", skep: ours[at], linux: theirs[at] };
+}
