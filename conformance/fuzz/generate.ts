@@ -754,9 +754,20 @@ class Generator {
       if (rng.chance(0.7)) this.#load(t, p, this.#m.regs[p].room);
       else this.#indexWith(p, this.#scalar());
     }
-    if (rng.chance(0.5)) {
-      this.#block();
+    if (rng.chance(0.2)) {
+      this.#packetHelper();
+      if (this.#m.regs[p].kind === "packet") this.#load(this.#free(), p, this.#m.regs[p].room);
     }
+    if (rng.chance(0.4)) {
+      // a short packet ends the program; the pointer stays good
+      const over = this.#label();
+      this.#e.jump(0x05, 0, 0, 0, over);
+      this.#e.bind(short);
+      this.#exitWith();
+      this.#e.bind(over);
+      return;
+    }
+    if (rng.chance(0.5)) this.#block();
     this.#e.bind(short);
     this.#join(before);
   }

@@ -247,10 +247,18 @@ export class Watch {
     if (type === rt.NOT_INIT) return true;
     if (type === rt.SCALAR_VALUE) return inRanges(regs, at, hi, lo);
     if (type & types.PTR_MAYBE_NULL) return true;
+    const base = type & BASE;
+    if (base === rt.PTR_TO_MAP_VALUE || base === rt.PTR_TO_MEM) {
+      const plain = !(type & (types.MEM_RDONLY | types.PTR_UNTRUSTED));
+      return !plain || this.#objects.some(([start]) => this.#pointsFrom(regs, at, r, start));
+    }
     const from = this.#baseOf(regs, at, type);
-    if (from === undefined)
-      return type === rt.PTR_TO_FUNC || hi !== 0 || lo !== 0 || (type & BASE) === rt.PTR_TO_BTF_ID;
-    // what is left after base and fixed offset is the variable part
+    if (from === undefined) return type === rt.PTR_TO_FUNC || hi !== 0 || lo !== 0 || base === rt.PTR_TO_BTF_ID;
+    return this.#pointsFrom(regs, at, r, from);
+  }
+
+  /** Is register r the address `from`, the claimed fixed offset, and a variable part that lies in the claimed ranges? */
+  #pointsFrom(regs: Int32Array, at: number, r: number, from: number): boolean {
     const rest = BigInt.asIntN(64, this.#reg(r) - BigInt(from) - BigInt(regs[at + W_OFF]));
     const restHi = Number(rest >> 32n) | 0;
     const restLo = Number(BigInt.asIntN(32, rest));
