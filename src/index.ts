@@ -43,3 +43,4 @@ export type { Route } from "./net/route.ts";
 export type { Socket, SocketSpec } from "./net/sock.ts";
 export { openSpec } from "./object/open.ts";
 export type * from "./object/spec.ts";
+export type { ComplexityReport, Explanation, PathStep } from "./verifier/explain/explanation.ts";

@@ -19,7 +19,10 @@ export const CONTROL: readonly Entry[] = [
   {
     code: "too-many-branches",
     title: "Too many branches that wait",
-    messages: ["The sequence of {n} jumps is too complex{what}."],
+    messages: [
+      "The sequence of {n} jumps is too complex{what}.",
+      "R{reg} could not be pushed for speculative verification, {what}",
+    ],
     rule: "At most 8192 branches may wait to be walked at one time; a long run of branches or an unrolled loop with branches fills that up.",
     suggest:
       "Break the sequence up: a loop construct the verifier can converge (bpf_loop(), bpf_for), a global function for the body, or a lookup table in a map instead of a chain of comparisons.",

@@ -39,6 +39,26 @@ if (i >= sizeof(v->buf))
 v->buf[i] = 1;`,
   },
   {
+    code: "speculative-arithmetic",
+    title: "Pointer arithmetic that the CPU's guesses could misuse",
+    messages: [
+      "R{reg} has unknown scalar with mixed signed bounds, {why}",
+      "R{reg} has pointer with unsupported alu operation, {why}",
+      "R{reg} tried to {op} from different maps, paths or scalars, {why}",
+      "R{reg} tried to {op} beyond pointer bounds, {why}",
+    ],
+    rule: "Without CAP_PERFMON, a CPU that guesses a branch wrongly must not reach past the object either, so the kernel masks each sum with a limit, which must be known and the same on every path.",
+    suggest: (f) =>
+      `Give the number that is added one sign (unsigned, or tested to be at least 0) and one bound on every path to the instruction, or load the program with CAP_PERFMON.${f.state ? ` ${f.reg} is ${f.state}.` : ""}`,
+    lang: "asm",
+    bad: `r1 = *(u64 *)(r0 + 0)
+if r1 s> 4 goto out     ; still negative without limit
+r0 += r1`,
+    good: `r1 = *(u64 *)(r0 + 0)
+r1 &= 3
+r0 += r1`,
+  },
+  {
     code: "pointer-offset",
     title: "Pointer with an offset that is too large or wrong here",
     messages: [

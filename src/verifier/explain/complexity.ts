@@ -95,7 +95,7 @@ export class ComplexityProbe implements Probe {
         const x = R.regAt(a, r);
         const y = R.regAt(b, r);
         if (!this.covers(env, x, y, false, open))
-          return this.tell(env, f === old.curframe ? `r${r}` : `r${r} of frame ${f}`, x, y, a);
+          return this.tell(env, f === old.curframe ? `r${r}` : `r${r} of frame ${f}`, x, y, a, open);
       }
       const slots = R.stackSlots(a);
       for (let s = 0; s < slots; s++) {
@@ -108,7 +108,7 @@ export class ComplexityProbe implements Probe {
         const y = R.slotAt(b, s);
         if (this.covers(env, x, y, true, open)) continue;
         const spills = R.slotType(a, s, 7) === 1 && R.slotType(b, s, 7) === 1;
-        if (spills) return this.tell(env, place, x, y, a);
+        if (spills) return this.tell(env, place, x, y, a, open);
         return say(place, "the stack slot holds something else", this.slotWords(env, x), this.slotWords(env, y));
       }
     }
@@ -135,8 +135,10 @@ export class ComplexityProbe implements Probe {
     return recordWords(env, SLOT0, env.R.u8.slice(slot, slot + SLOT_SIZE)).state;
   }
 
-  private tell(env: VerifierEnv, place: string, x: Reg, y: Reg, frame: Frame): Omit<Miss, "count"> {
+  private tell(env: VerifierEnv, place: string, x: Reg, y: Reg, frame: Frame, open: boolean): Omit<Miss, "count"> {
     const { R } = env;
+    // Whether a number matters is known only when the paths of the kept state are walked to their ends.
+    const why = open ? ", in a loop that is still being walked" : ", and the value matters later";
     const kept = regWords(env, x);
     const seen = regWords(env, y);
     return {
@@ -154,9 +156,8 @@ export class ComplexityProbe implements Probe {
         return baseType(ta) === baseType(tb) ? "another kind of pointer (NULL, trust)" : "another kind of value";
       }
       if (ta === SCALAR_VALUE) {
-        if (R.isConst(a) && R.isConst(b) && rangeWords(e, a) !== rangeWords(e, b))
-          return "another constant, and its exact value matters later";
-        if (rangeWords(e, a) !== rangeWords(e, b)) return "a wider or shifted range, and the range matters later";
+        if (R.isConst(a) && R.isConst(b) && rangeWords(e, a) !== rangeWords(e, b)) return `another constant${why}`;
+        if (rangeWords(e, a) !== rangeWords(e, b)) return `a wider or shifted range${why}`;
         return "the same range, but other known bits or another link to a register";
       }
       if (isPktPointer(ta) && R.range(a) !== R.range(b)) return "fewer packet bytes are known to exist";
