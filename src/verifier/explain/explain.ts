@@ -179,8 +179,7 @@ class Explainer {
   }
 
   private namedPlace(): Place {
-    const { found } = this;
-    const { entry, m } = found;
+    const { entry, m } = this.found;
     const frameno = this.frameno;
     if (m.slot !== undefined && /^-\d+$/.test(m.slot)) {
       const at = Number(m.slot) + Number(m.byte ?? 0);
@@ -190,7 +189,7 @@ class Explainer {
     if (m.len !== undefined && /^\d+$/.test(m.len)) return { frameno, loc: Number(m.len) + 1 };
     if (entry.value === "packet") return { frameno, loc: this.packetArg(frameno) };
     if (m.arg !== undefined && /^\d+$/.test(m.arg)) return { frameno, loc: Number(m.arg) + 1 };
-    const named = /\bR(\d+)\b/.exec(this.lines[found.line] ?? "");
+    const named = /\bR(\d+)\b/.exec(this.lines[this.found.line] ?? "");
     if (named && entry.value !== "operand") return { frameno, loc: Number(named[1]) };
     return { frameno, loc: this.operand() };
   }
