@@ -221,15 +221,33 @@ function settled(r: u32): bool {
   );
 }
 
-/** reg_bounds_sync(). */
+/** One round of deduction. Did it change anything? Most registers settle at once, and the other rounds cost 100 ns. */
+function round(r: u32): bool {
+  const a = load<u64>(r, 24);
+  const b = load<u64>(r, 32);
+  const c = load<u64>(r, 40);
+  const d = load<u64>(r, 48);
+  const e = load<u64>(r, 56);
+  const f = load<u64>(r, 64);
+  const g = load<u64>(r, 72);
+  const h = load<u64>(r, 80);
+  deduce(r);
+  return (
+    a != load<u64>(r, 24) || b != load<u64>(r, 32) || c != load<u64>(r, 40) || d != load<u64>(r, 48) ||
+    e != load<u64>(r, 56) || f != load<u64>(r, 64) || g != load<u64>(r, 72) || h != load<u64>(r, 80)
+  );
+}
+
+/** reg_bounds_sync(): three rounds of deduction between what the tnum tells the ranges and what they tell it. */
 export function bounds_sync(r: u32): void {
   if (settled(r)) return;
   fromTnum(r);
-  deduce(r);
-  deduce(r);
-  deduce(r);
+  let changed = round(r);
+  if (changed && round(r)) deduce(r);
+  const v = value(r);
+  const m = mask(r);
   tnumFromBounds(r);
-  fromTnum(r);
+  if (changed || v != value(r) || m != mask(r)) fromTnum(r);
 }
 
 /** 0 = consistent, 1 = a range is empty, 2 = constant tnum and ranges differ, 3 = the same in the low half. */

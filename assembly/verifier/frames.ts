@@ -74,8 +74,39 @@ export function frames_reset(): void {
   top = 0;
 }
 
+/** Word by word: memory.copy and memory.fill are calls out of the module, which cost more than such a record. */
 export function reg_copy(dst: u32, src: u32): void {
-  memory.copy(dst, src, REG_SIZE);
+  store<u64>(dst, load<u64>(src, 0), 0);
+  store<u64>(dst, load<u64>(src, 8), 8);
+  store<u64>(dst, load<u64>(src, 16), 16);
+  store<u64>(dst, load<u64>(src, 24), 24);
+  store<u64>(dst, load<u64>(src, 32), 32);
+  store<u64>(dst, load<u64>(src, 40), 40);
+  store<u64>(dst, load<u64>(src, 48), 48);
+  store<u64>(dst, load<u64>(src, 56), 56);
+  store<u64>(dst, load<u64>(src, 64), 64);
+  store<u64>(dst, load<u64>(src, 72), 72);
+  store<u64>(dst, load<u64>(src, 80), 80);
+  store<u64>(dst, load<u64>(src, 88), 88);
+  store<u64>(dst, load<u64>(src, 96), 96);
+  store<u64>(dst, load<u64>(src, 104), 104);
+}
+
+export function reg_zero(r: u32): void {
+  store<u64>(r, 0, 0);
+  store<u64>(r, 0, 8);
+  store<u64>(r, 0, 16);
+  store<u64>(r, 0, 24);
+  store<u64>(r, 0, 32);
+  store<u64>(r, 0, 40);
+  store<u64>(r, 0, 48);
+  store<u64>(r, 0, 56);
+  store<u64>(r, 0, 64);
+  store<u64>(r, 0, 72);
+  store<u64>(r, 0, 80);
+  store<u64>(r, 0, 88);
+  store<u64>(r, 0, 96);
+  store<u64>(r, 0, 104);
 }
 
 export function reg_unknown_bounds(r: u32): void {
@@ -89,7 +120,7 @@ export function reg_const_bounds(r: u32, lo: u32, hi: u32): void {
 
 /** The whole record becomes an unknown scalar. */
 export function reg_unknown(r: u32, precise: u32): void {
-  memory.fill(r, 0, REG_SIZE);
+  reg_zero(r);
   store<u32>(r, 1);
   store<u32>(r, precise, 100);
   reg_unknown_bounds(r);

@@ -263,11 +263,11 @@ export class StateMem {
 
   /** Copies a whole register record. */
   copyReg(dst: Reg, src: Reg): void {
-    this.u8.copyWithin(dst, src, src + REG_SIZE);
+    this.wasm.reg_copy(dst, src);
   }
   /** All fields 0: NOT_INIT without bounds. */
   zeroReg(reg: Reg): void {
-    this.u8.fill(0, reg, reg + REG_SIZE);
+    this.wasm.reg_zero(reg);
   }
   /** tnum and bounds of an unknown 64-bit value; type and ids stay. __mark_reg_unbounded() and tnum_unknown. */
   setUnknownBounds(reg: Reg): void {

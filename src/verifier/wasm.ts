@@ -17,6 +17,7 @@ export interface VerifierWasm {
   /** Frees every frame; for the next verification with the same instance. */
   frames_reset(): void;
   reg_copy(dst: number, src: number): void;
+  reg_zero(reg: number): void;
   reg_unknown(reg: number, precise: number): void;
   reg_unknown_bounds(reg: number): void;
   reg_const_bounds(reg: number, lo: number, hi: number): void;
