@@ -34,6 +34,8 @@ const MAP_TYPES: ReadonlySet<number> = new Set([
   abi.BPF_MAP_TYPE_RINGBUF,
   abi.BPF_MAP_TYPE_PERF_EVENT_ARRAY,
 ]);
+/** Hooks that change nothing for the verifier. */
+const PLAIN_ATTACH_TYPES: ReadonlySet<number> = new Set([0, abi.BPF_XDP, abi.BPF_TCX_INGRESS, abi.BPF_TCX_EGRESS]);
 const MAX_MAPS = 200;
 const MAX_INSNS = 400;
 /** Entries that maps keep: what fits a fuzzer's memory. */
@@ -99,7 +101,8 @@ function reached(spec: Parameters<typeof loadAlone>[0], name: string, maps: Fuzz
 }
 
 function caseOf(attr: ProgLoadAttr, created: ReadonlyMap<Fd, MapCreateAttr>, maps: FuzzMap[]): FuzzCase | undefined {
-  if (!PROG_TYPES.has(attr.progType) || attr.expectedAttachType || attr.attachBtfId) return undefined;
+  if (!PROG_TYPES.has(attr.progType) || attr.attachBtfId) return undefined;
+  if (!PLAIN_ATTACH_TYPES.has(attr.expectedAttachType ?? 0)) return undefined;
   const insns = attr.insns.slice();
   const count = insns.length / 8;
   if (count > MAX_INSNS) return undefined;
