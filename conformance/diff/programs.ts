@@ -8,9 +8,24 @@ import { BPF_MAP_TYPE_RINGBUF } from "../../src/abi/bpf.ts";
 import { BpfError } from "../../src/abi/errno.ts";
 import { toHex } from "../../src/bytes/hex.ts";
 import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
+import type { LinuxBpf } from "../../src/node/linux/index.ts";
 import { type FuzzCase, Random, resolved } from "../fuzz/case.ts";
 import { MAPS } from "../fuzz/generate.ts";
 import { contents } from "./map_ops.ts";
+
+/** Runs the body with this thread on CPU 0 alone, the number of the CPU that programs of skep see. */
+export function onFirstCpu<T>({ sys }: LinuxBpf, body: () => T): T {
+  const set = (mask: Uint8Array) => {
+    sys.keep = [mask];
+    sys.must("CPU 0", "sched_setaffinity", 0, mask.length, sys.addressOf(mask));
+  };
+  set(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+  try {
+    return body();
+  } finally {
+    set(new Uint8Array(128).fill(0xff));
+  }
+}
 
 /** undefined: the kernel did not take the program. */
 export function outcome(bpf: Bpf, c: FuzzCase, inputSeed: number, runs: number): string[] | undefined {
