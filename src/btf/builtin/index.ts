@@ -16,6 +16,7 @@ import { FS_TYPES } from "./fs.ts";
 import { KFUNC_TYPES } from "./kfuncs.ts";
 import { NET_TYPES } from "./net.ts";
 import { PACKET_TYPES } from "./packet.ts";
+import { SAFE_TYPES } from "./safe.ts";
 import { TASK_TYPES } from "./task.ts";
 import { UAPI_TYPES } from "./uapi.ts";
 
@@ -29,6 +30,7 @@ const TEXTS = {
   bpf: BPF_TYPES,
   kfuncs: KFUNC_TYPES,
   attach: ATTACH_TYPES,
+  safe: SAFE_TYPES,
 };
 
 /** Variables of the kernel that programs take the address of (`__ksym`). */
