@@ -49,8 +49,9 @@ for (const file of ["dynptr.o", "locks.o", "objects.o", "funcs.o"]) {
 
     it.skipIf(whyNotLinux)("the running Linux agrees", () => {
       linuxBtf ??= loadKernelBtf().btf;
+      const options = { kernelBtf: linuxBtf, logLevel: 1 };
       for (const { name } of spec.progs) {
-        const said = withLinux((bpf) => loadAlone(spec, name, bpf, { kernelBtf: linuxBtf, logLevel: 1 }));
+        const said = withLinux((bpf) => loadAlone(spec, name, bpf, options));
         try {
           hold(said, words.get(name));
         } catch (e) {
