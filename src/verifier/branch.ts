@@ -6,7 +6,7 @@
  * Source   kernel/bpf/verifier.c: copy_verifier_state, push_stack, push_async_cb, pop_stack, update_branch_counts.
  */
 import { EFAULT, type Errno } from "../abi/errno.ts";
-import { NOSPEC, type VerifierEnv } from "./env.ts";
+import type { VerifierEnv } from "./env.ts";
 import { F_CALLSITE, F_FRAMENO, F_SUBPROGNO } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
 import { BPF_MAIN_FUNC } from "./precision.ts";
@@ -181,9 +181,4 @@ export function updateBranchCounts(env: VerifierEnv, state: VState): void {
     if (st.inFreeList) env.freeRetired(st);
     st = st.parent;
   }
-}
-
-/** Does a barrier stand before this instruction? */
-export function hasNospec(env: VerifierEnv, insnIdx: number): boolean {
-  return env.has(insnIdx, NOSPEC);
 }

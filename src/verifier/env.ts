@@ -20,24 +20,14 @@
  *   dynptr.ts        destroyIfDynptrStackSlot(env, frame, spi)
  *   btf_record.ts    checkMapRecordAccess(env, regno, map, off, size, src, isVarOff) (kptrs, locks, timers in values)
  *
- * What the families may use of the core (families -> core); r is a Reg, regno 0..10:
- *   regs.ts       markRegUnknown(env, r), markRegNotInit(env, r), markRegKnownZero(env, r), markRegConst(env, r, n),
- *                 markPtrNotNull(env, r), checkRegArg(env, regno, SRC_OP | DST_OP | DST_OP_NO_MARK), boundsSync(env, r),
- *                 forEachReg(env, state, (r, frame) => ...) (registers and spilled pointers of every frame),
- *                 clearAllPktPointers(env), setReturnRange: setS64Range(env, r, min, max) etc. as RegOps
- *   branch.ts     enterFrame(env, state, callsite, subprogno): Frame and leaveFrame(env, state) for callees; pushStack(env, insnIdx, prevInsnIdx, speculative): VState, pushAsyncCb(env, insnIdx, prevInsnIdx, subprog,
- *                 isSleepable): VState; both return the pushed state, whose frames may be edited with env.R
- *   mem.ts        checkMemAccess(env, insnIdx, regno, off, bpfSize, BPF_READ | BPF_WRITE, valueRegno, strictAlignmentOnce,
- *                 isLdsx), checkMemRegionAccess(env, regno, off, size, memSize, zeroSizeAllowed), checkMapAccess(env, regno,
- *                 off, size, zeroSizeAllowed, src: ACCESS_DIRECT | ACCESS_HELPER), checkPacketAccess(env, regno, off, size,
- *                 zeroSizeAllowed), checkPtrOffReg(env, r, regno, fixedOffOk = false),
- *                 checkHelperMemAccess(env, regno, size, t, zeroSizeAllowed, meta?), checkMemSizeReg(env, r, regno, t,
- *                 zeroSizeAllowed, meta?), checkMemReg(env, r, regno, memSize), mayAccessDirectPktData(env, meta, t)
- *   stack.ts      checkStackRangeInitialized(env, regno, off, size, zeroSizeAllowed, t, meta?), markStackSlotScratched
- *   precision.ts  markChainPrecision(env, regno)
- *   jmp.ts        markPtrOrNullRegs(env, state, id, isNull)
- *   regtypes      regTypeStr(type) in reg_type.ts
- * meta is RawMode { rawMode, regno, accessSize } of mem.ts: set rawMode for a buffer that the helper fills.
+ * What the families use of the core (families -> core):
+ *   regs.ts       making registers unknown, known, uninitialised; checkRegArg(); forEachReg(); clearAllPktPointers()
+ *   branch.ts     enterFrame() and leaveFrame() for callees; pushStack() and pushAsyncCb(), which return a stored state
+ *                 whose frames may be edited through env.R
+ *   mem.ts        checkMemAccess() for instructions, checkHelperMemAccess() and checkMemSizeReg() for arguments
+ *   stack.ts      checkStackRangeInitialized(); env.stackLive.markReadSlot() and markWriteSlot() for slots touched by hand
+ *   precision.ts  markChainPrecision() for a number that a decision rests on
+ *   jmp.ts        markPtrOrNullRegs()
  */
 import type { Errno } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
@@ -219,7 +209,7 @@ export class VerifierEnv {
   exploreAluLimits = false;
   testStateFreq = false;
   testRegInvariants = false;
-  /** Global (or main) function being verified, for the log. */
+  /** Function that is being walked on its own: the program (0), or a global one. */
   curCheckedSubprog = 0;
   /** Changed since the last print. */
   scratchedRegs = 0;

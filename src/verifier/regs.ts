@@ -4,7 +4,7 @@
  * Source   kernel/bpf/verifier.c: __mark_reg_unknown, check_reg_arg, bpf_for_each_reg_in_vstate, clear_all_pkt_pointers.
  */
 import { BPF_MAP_TYPE_SOCKHASH, BPF_MAP_TYPE_SOCKMAP, BPF_MAP_TYPE_XSKMAP } from "../abi/bpf.ts";
-import { EACCES, EINVAL } from "../abi/errno.ts";
+import { EACCES, EFAULT, EINVAL } from "../abi/errno.ts";
 import {
   BASE_TYPE_MASK,
   DYNPTR_TYPE_SKB,
@@ -136,11 +136,12 @@ export function boundsSanityCheck(env: VerifierEnv, reg: Reg, ctx: string): void
       `s64=[${hex(R.big(reg + R_SMIN, false))}, ${hex(R.big(reg + R_SMAX, false))}] u32=[${h32(R.u32min(reg))}, ${h32(R.u32max(reg))}] ` +
       `s32=[${h32(R.s32min(reg))}, ${h32(R.s32max(reg))}] var_off=(${hex(R.big(reg + 24, false))}, ${hex(R.big(reg + 32, false))})\n`,
   );
+  if (env.testRegInvariants) env.rejectSilently(EFAULT);
   forgetRanges(env, reg);
 }
 
 /** __mark_reg_unbounded(): ranges go, the tnum stays. */
-export function forgetRanges(env: VerifierEnv, reg: Reg): void {
+function forgetRanges(env: VerifierEnv, reg: Reg): void {
   const { i32 } = env.R;
   i32[(reg + R_SMIN) >> 2] = 0;
   i32[(reg + R_SMIN + 4) >> 2] = -2147483648;

@@ -10,7 +10,6 @@
  * Differs   Linux's parent pointers and live marks of registers do not exist (nor since 6.17): liveness.ts is static.
  */
 import {
-  F_CAPACITY,
   F_FRAMENO,
   F_REGS,
   F_STACK,
@@ -341,9 +340,6 @@ export class StateMem {
   freeFrame(frame: Frame): void {
     this.wasm.frame_free(frame);
   }
-  capacity(frame: Frame): number {
-    return this.i32[(frame + F_CAPACITY) >> 2];
-  }
   allocLiveFrame(): Frame {
     return this.allocFrame(MAX_STACK_SLOTS);
   }
@@ -365,9 +361,6 @@ export interface Ref {
   /** For locks: which object (map index or BTF index), so that lock and unlock can be matched. */
   readonly ptr: number;
 }
-
-/** One instruction's note in the jump history (bpf_jmp_history_entry). */
-export const HIST_STACK_ACCESS = 1 << 9;
 
 /** A whole abstract state (bpf_verifier_state). Copying shares `refs`; replace the array, never change it. */
 export class VState {
