@@ -25,6 +25,8 @@ interface MapFacts {
   /** Maps of maps: held, the map that inner maps must resemble. */
   readonly inner: KMap | undefined;
   readonly uid: number;
+  /** Its creator lacked CAP_PERFMON. */
+  readonly unprivileged: boolean;
 }
 
 export class KMap extends KObject implements VerifierMap {
@@ -50,6 +52,10 @@ export class KMap extends KObject implements VerifierMap {
 
   get name(): string {
     return this.map.name;
+  }
+
+  get unprivileged(): boolean {
+    return this.facts.unprivileged;
   }
 
   get type(): number {

@@ -60,6 +60,7 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
     record: record?.fields.length ? record : undefined,
     inner,
     uid: proc.uid,
+    unprivileged: !proc.caps.perfmon,
   });
   kernel.events.emit({ what: "map_create", pid: proc.pid, mapId: obj.id });
   return proc.installOwned(obj, obj.mapFlags & (BPF_F_RDONLY | BPF_F_WRONLY));

@@ -41,6 +41,39 @@ const GPL_LICENSES = new Set([
 ]);
 /** Types that a process without CAP_BPF may load. */
 const UNPRIV_TYPES = new Set([abi.BPF_PROG_TYPE_SOCKET_FILTER, abi.BPF_PROG_TYPE_CGROUP_SKB]);
+/** Types that also need CAP_NET_ADMIN (is_net_admin_prog_type). */
+const NET_ADMIN_TYPES = new Set([
+  abi.BPF_PROG_TYPE_SCHED_CLS,
+  abi.BPF_PROG_TYPE_SCHED_ACT,
+  abi.BPF_PROG_TYPE_XDP,
+  abi.BPF_PROG_TYPE_LWT_IN,
+  abi.BPF_PROG_TYPE_LWT_OUT,
+  abi.BPF_PROG_TYPE_LWT_XMIT,
+  abi.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  abi.BPF_PROG_TYPE_SK_SKB,
+  abi.BPF_PROG_TYPE_SK_MSG,
+  abi.BPF_PROG_TYPE_FLOW_DISSECTOR,
+  abi.BPF_PROG_TYPE_CGROUP_DEVICE,
+  abi.BPF_PROG_TYPE_CGROUP_SOCK,
+  abi.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+  abi.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+  abi.BPF_PROG_TYPE_CGROUP_SYSCTL,
+  abi.BPF_PROG_TYPE_SOCK_OPS,
+  abi.BPF_PROG_TYPE_EXT,
+  abi.BPF_PROG_TYPE_NETFILTER,
+]);
+/** Types that also need CAP_PERFMON (is_perfmon_prog_type): they read the kernel's memory. */
+const PERFMON_TYPES = new Set([
+  abi.BPF_PROG_TYPE_KPROBE,
+  abi.BPF_PROG_TYPE_TRACEPOINT,
+  abi.BPF_PROG_TYPE_PERF_EVENT,
+  abi.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  abi.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  abi.BPF_PROG_TYPE_TRACING,
+  abi.BPF_PROG_TYPE_LSM,
+  abi.BPF_PROG_TYPE_STRUCT_OPS,
+  abi.BPF_PROG_TYPE_EXT,
+]);
 /** Types that may name an attach target in BTF. */
 const ATTACH_BTF_TYPES = new Set([
   abi.BPF_PROG_TYPE_TRACING,
@@ -117,7 +150,8 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   if (!Number.isInteger(slots)) fail(EINVAL, `${attr.insns.length} bytes of instructions; wanted a multiple of 8`);
   const maxInsns = proc.caps.bpf ? MAX_INSNS : MAX_INSNS_UNPRIV;
   if (slots === 0 || slots > maxInsns) fail(E2BIG, `${slots} instructions; wanted 1 to ${maxInsns}`, { slots });
-  if (!UNPRIV_TYPES.has(attr.progType) && !proc.caps.bpf) fail(EPERM, "needs CAP_BPF", { progType: attr.progType });
+  const needs = missingCap(attr.progType, proc.caps);
+  if (needs) fail(EPERM, `needs ${needs}`, { progType: attr.progType });
 
   const attachProg = attr.attachProgFd === undefined ? undefined : proc.progAt(attr.attachProgFd);
   const attachBtf = attachTarget(proc, attr, attachProg);
@@ -205,6 +239,13 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     logTrueSize: attr.logLevel ? verified.log.length + 1 : 0,
     stats: verified.stats,
   };
+}
+
+function missingCap(type: number, caps: Process["caps"]): string | undefined {
+  if (!caps.bpf && !UNPRIV_TYPES.has(type)) return "CAP_BPF";
+  if (!caps.netAdmin && NET_ADMIN_TYPES.has(type)) return "CAP_NET_ADMIN";
+  if (!caps.perfmon && PERFMON_TYPES.has(type)) return "CAP_PERFMON";
+  return undefined;
 }
 
 /** BTF in which attachBtfId counts. */

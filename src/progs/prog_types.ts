@@ -71,6 +71,8 @@ export interface ProgType {
   readonly kernCtx: string;
   readonly ctx: CtxRule;
   readonly ctxPtrs?: readonly CtxPtr[];
+  /** Bytes of the context, end exclusive, that only CAP_BPF may touch; `write`: only writes need it. */
+  readonly ctxNeedsBpf?: readonly { readonly start: number; readonly end: number; readonly write?: true }[];
   /** Keys of ctx_access.ts and helper_sets.ts by expected attach type; absent = the type's name. */
   readonly variants?: { readonly byAttach: Readonly<Record<number, string>>; readonly other: string };
   readonly pkt: PktAccess;
@@ -168,6 +170,11 @@ const TYPES: readonly ProgType[] = [
     type: bpf.BPF_PROG_TYPE_CGROUP_SKB,
     name: "cgroup_skb",
     ctxPtrs: [SKB_DATA, SKB_DATA_END, SKB_SK],
+    // data and data_end; tstamp
+    ctxNeedsBpf: [
+      { start: 76, end: 84 },
+      { start: 152, end: 160, write: true },
+    ],
     variants: { byAttach: { [bpf.BPF_CGROUP_INET_EGRESS]: "cgroup_skb/egress" }, other: "cgroup_skb/ingress" },
     pkt: "read",
     ret: { byAttach: { [bpf.BPF_CGROUP_INET_EGRESS]: TWO_BITS }, other: BOOL },

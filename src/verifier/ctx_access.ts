@@ -119,6 +119,10 @@ function ctxAccess(
   } else if (!fieldAccessOk(key, off, size, t !== BPF_READ)) {
     refuse(env, off, size);
   }
+  if (!env.bpfCapable) {
+    const reserved = progType.ctxNeedsBpf?.some((r) => off >= r.start && off < r.end && (!r.write || t !== BPF_READ));
+    if (reserved) refuse(env, off, size);
+  }
   const ptr = progType.ctxPtrs?.find((p) => p.off === off);
   if (!ptr || t !== BPF_READ) {
     if (progType.ctxPtrs?.some((p) => p.kind === "tp_buffer" && off < p.off + 8)) refuse(env, off, size);

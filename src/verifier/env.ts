@@ -165,6 +165,8 @@ export class VerifierEnv {
   readonly ptrType: Int32Array;
   /** By helper call: map index, 0 = none yet, -1 = several (poisoned). */
   readonly callMap: Int32Array;
+  /** By helper call: 1 when a map given to it was created without CAP_PERFMON (bpf_map_ptr_unpriv). */
+  readonly callMapMasked: Uint8Array;
 
   /** PRUNE_POINT, JMP_POINT, ... by instruction. */
   readonly insnFlags: Uint8Array;
@@ -250,13 +252,15 @@ export class VerifierEnv {
     this.bypassSpecV1 = input.caps.perfmon;
     this.bypassSpecV4 = input.caps.perfmon;
     this.bpfCapable = input.caps.bpf;
-    this.strictAlignment = (input.progFlags & 1) !== 0;
+    // BPF_F_STRICT_ALIGNMENT; BPF_F_ANY_ALIGNMENT undoes it.
+    this.strictAlignment = (input.progFlags & 3) === 1;
     this.testStateFreq = (input.progFlags & 8) !== 0;
     this.testRegInvariants = (input.progFlags & 128) !== 0;
     this.seen = new Uint8Array(n);
     this.probeMem = new Uint8Array(n);
     this.ptrType = new Int32Array(n);
     this.callMap = new Int32Array(n);
+    this.callMapMasked = new Uint8Array(n);
     this.callFacts = new Array(n).fill(null);
     this.explored = new Array(n).fill(undefined);
     this.insnFlags = new Uint8Array(n);

@@ -358,12 +358,22 @@ function recordFuncMap(env: VerifierEnv, meta: CallMeta): void {
   const at = env.callMap;
   if (at[meta.insnIdx] === 0) at[meta.insnIdx] = idx;
   else if (at[meta.insnIdx] !== idx) at[meta.insnIdx] = -1;
+  if (meta.map.unprivileged) env.callMapMasked[meta.insnIdx] = 1;
   if (meta.func === "tail_call") {
     if (meta.map.type !== abi.BPF_MAP_TYPE_PROG_ARRAY) env.reject(EINVAL, "expected prog array map for tail call");
     // A constant index makes a direct jump of it: then states with another index are not the same.
     const key = env.reg(3);
     const known = env.R.type(key) === SCALAR_VALUE && env.R.isConst(key);
     if (known && env.R.u64(key + R_VALUE) < meta.map.maxEntries) markChainPrecision(env, 3);
+  }
+}
+
+/** Index masks of a prog array made without privileges are those of one map: only a known map may be jumped through. */
+export function checkTailCallMaps(env: VerifierEnv): void {
+  const { code, src, imm, length } = env.insns;
+  for (let i = 0; i < length; i++) {
+    if (code[i] !== 0x85 || src[i] !== 0 || imm[i] !== abi.BPF_FUNC_tail_call || !env.seen[i]) continue;
+    if (env.callMap[i] === -1 && env.callMapMasked[i]) env.reject(EINVAL, "tail_call abusing map_ptr");
   }
 }
 

@@ -34,6 +34,8 @@ export interface VerifierMap {
   /** inner_map_meta of a map of maps. */
   readonly inner?: VerifierMap | undefined;
   readonly frozen: boolean;
+  /** Created without CAP_PERFMON (!bypass_spec_v1). */
+  readonly unprivileged?: boolean;
   /** Values of array maps sit in one block, so ld_imm64 may point into them (map_direct_value_addr). */
   readonly directValue?: boolean;
   /** Bytes of the value of a frozen read-only array map at `off`; undefined when they cannot be read. */

@@ -18,6 +18,7 @@ import { explainFailure } from "./explain/explain.ts";
 import { keepInput } from "./explain/keep_input.ts";
 import { dropFastcallStack, markFastcallPatterns } from "./fastcall.ts";
 import { prepareGlobalFuncArgs } from "./global_func.ts";
+import { checkTailCallMaps } from "./helper_call.ts";
 import { checkInsn, needsProbe, PATH_END, RETURNED } from "./insn.ts";
 import { addKfuncCalls, checkUnresolvedKfuncs } from "./kfunc_call.ts";
 import { resolveLdImm64 } from "./ldimm64.ts";
@@ -70,6 +71,7 @@ function walkAll(env: VerifierEnv): { failure: Reject | undefined; depths: numbe
     dropFastcallStack(env);
     checkMaxStackDepth(env);
     checkUnresolvedKfuncs(env);
+    checkTailCallMaps(env);
   } catch (e) {
     if (!(e instanceof Reject)) throw e;
     return { failure: e, depths };
