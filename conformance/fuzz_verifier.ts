@@ -165,6 +165,7 @@ function report(s: Summary): void {
     ["slowest verification", `${Math.round(s.slowestMs)} ms`],
     ["breaches, crashes, hangs", s.failures.length],
   ];
+  if (s.linuxGone) rows.push(["Linux", "stopped answering"]);
   if (s.asked) {
     rows.push(
       ["same verdict as Linux", `${s.agreed} of ${s.asked} (${rate(s.agreed, s.asked)})`],

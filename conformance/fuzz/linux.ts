@@ -15,23 +15,30 @@ const script = [
 ].find((p) => existsSync(p));
 
 export interface LinuxVerdict {
-  /** 0: accepted. */
+  /** 0: accepted; -1: the process that asks has ended. */
   readonly errno: number;
   /** The last words of the log, when it was asked for. */
   readonly msg: string;
 }
 
+/** What a process that has ended answers. */
+const GONE = "-1 ";
+
 export class Linux {
   readonly #child: ChildProcess;
   readonly #waiting: ((line: string) => void)[] = [];
+  #gone = false;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
     const lines = createInterface({ input: child.stdout! });
     lines.on("line", (line) => this.#waiting.shift()?.(line));
-    child.on("exit", () => {
-      for (const done of this.#waiting.splice(0)) done("-1 ");
-    });
+    const gone = () => {
+      this.#gone = true;
+      for (const done of this.#waiting.splice(0)) done(GONE);
+    };
+    child.on("exit", gone);
+    child.stdin!.on("error", gone);
   }
 
   /** Undefined, or why it cannot be asked. */
@@ -44,10 +51,11 @@ export class Linux {
     const answer = await linux.#ask(JSON.stringify(maps.map((m) => [m.type, m.key, m.value, m.max, m.flags ?? 0])));
     if (answer === "ok") return linux;
     linux.stop();
-    return answer === "-1 " ? "python3 does not run" : `bpf(2): ${answer}`;
+    return answer === GONE ? "python3 does not run" : `bpf(2): ${answer}`;
   }
 
   #ask(line: string): Promise<string> {
+    if (this.#gone) return Promise.resolve(GONE);
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#child.stdin!.write(`${line}\n`);

@@ -30,7 +30,7 @@ def effective(caps):
 
 def last_words(text):
     lines = [l for l in text.split("\n") if l.strip() and not l.startswith(("processed ", "verification time", "stack depth"))]
-    return lines[-1] if lines else ""
+    return lines[-1].encode("ascii", "replace").decode() if lines else ""
 
 
 def load(line):

@@ -58,6 +58,8 @@ export interface Summary {
   steps: number;
   checked: number;
   asked: number;
+  /** The process that asks Linux ended before the run did. */
+  linuxGone: boolean;
   /** Same verdict. */
   agreed: number;
   /** Both refused, with the same errno; with the same words. */
@@ -101,6 +103,7 @@ export async function fuzz(options: FuzzOptions): Promise<Summary> {
     steps: 0,
     checked: 0,
     asked: 0,
+    linuxGone: false,
     agreed: 0,
     refusedByBoth: 0,
     sameErrno: 0,
@@ -163,6 +166,10 @@ async function compare(
   theirs: { errno: number },
   linux: Linux,
 ): Promise<void> {
+  if (theirs.errno < 0) {
+    s.linuxGone = true;
+    return;
+  }
   s.asked++;
   if ((ours.errno === 0) === (theirs.errno === 0)) s.agreed++;
   if (ours.errno === 0 && theirs.errno === 0) return;

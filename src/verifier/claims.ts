@@ -17,7 +17,7 @@ import type { VState } from "./state.ts";
 export const REG_WORDS = REG_SIZE / 4;
 
 /** States kept by instruction; one that was walked more often has no claims. */
-const MAX_STATES = 256;
+const MAX_STATES = 64;
 
 /** Registers of the running frame. */
 export interface ClaimedState {
