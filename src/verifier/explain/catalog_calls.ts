@@ -105,6 +105,7 @@ bpf_task_release(t);`,
     messages: [
       "cannot pass map_type {type} into func bpf_{func}#{id}",
       "expected prog array map for tail call",
+      "tail_call abusing map_ptr",
       "invalid map_ptr to access map->type",
       "invalid map_ptr to access map->key",
       "invalid map_ptr to access map->value",
