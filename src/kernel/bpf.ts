@@ -180,6 +180,11 @@ export interface LinkCreateAttr {
   /** Target function of a freplace or a retargeted tracing program. */
   readonly targetBtfId?: number;
   readonly flags?: number;
+  /**
+   * The target (device, cgroup, namespace) cannot disappear while the link is attached: its removal is EBUSY. Without it
+   * the link becomes defunct, as on Linux. Only skep's kernel can; Linux gives EOPNOTSUPP.
+   */
+  readonly hold?: boolean;
   /** mprog and cgroup ordering: BPF_F_BEFORE/AFTER with one of these. */
   readonly relativeFd?: Fd;
   readonly relativeId?: number;
@@ -327,7 +332,17 @@ export interface BpfEvent {
   readonly linkId?: number;
   readonly mapId?: number;
   readonly ifindex?: number;
+  readonly cgroupId?: bigint;
+  /** BPF attach type of attach, detach, replace and defunct. */
+  readonly attachType?: number;
   readonly path?: string;
+}
+
+/** Events that wait for their reader. */
+export interface EventSubscription extends AsyncIterable<BpfEvent | { readonly missed: number }>, Disposable {
+  /** What waits, oldest first, and how many came after these and were dropped because the reader was slow. */
+  read(): { readonly missed: number; readonly events: readonly BpfEvent[] };
+  close(): void;
 }
 
 /** One record of a ring buffer or of a perf event array. */
@@ -427,4 +442,6 @@ export interface Bpf {
   kernelBtf(): Uint8Array;
   /** Calls back on each event from now on; call the result to stop. Kernels that cannot tell never call. */
   onEvent(listener: (event: BpfEvent) => void): () => void;
+  /** Events from now on, kept for a reader that may be slow; `capacity` events, default 1024. */
+  subscribe?(capacity?: number): EventSubscription;
 }

@@ -1,15 +1,19 @@
 /**
- * bpffs: names for objects. One tree per kernel, directories made on the way.
+ * bpffs: names for objects. A file system lives while it is mounted or an fd on it is open; its pins end with it.
  *
- * Errors   EPERM a name with '.', EEXIST a taken name, ENOENT an absent one, EINVAL an object that cannot be pinned.
- * Source   kernel/bpf/inode.c: bpf_lookup() refuses '.', bpf_mkobj_ops().
+ * Paths     relative to the file system's root ("a/b"); directories are made on the way. MountNs finds the file system.
+ * Errors    EPERM a name with '.', EEXIST a taken name, ENOENT an absent one, EINVAL an object that cannot be pinned.
+ * Source    kernel/bpf/inode.c: bpf_lookup() refuses '.', bpf_mkobj_ops().
  */
 import { BpfError, EEXIST, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
-import type { KObject } from "./objects.ts";
+import { KObject, type ObjKind } from "./objects.ts";
 
-const BPFFS_ROOT = "/sys/fs/bpf";
+export const BPFFS_ROOT = "/sys/fs/bpf";
 
-export class Bpffs {
+const PINNABLE: readonly ObjKind[] = ["map", "prog", "link"];
+
+export class Bpffs extends KObject {
+  readonly kind = "bpffs";
   readonly #pins = new Map<string, KObject>();
 
   get size(): number {
@@ -17,46 +21,44 @@ export class Bpffs {
   }
 
   /** Takes a user reference of its own. */
-  pin(path: string, obj: KObject): string {
-    const name = normalize(path);
-    if (obj.kind === "btf") throw new BpfError(EINVAL, `pin ${name}: BTF objects cannot be pinned`, { path: name });
-    if (name.slice(BPFFS_ROOT.length).includes(".")) {
-      throw new BpfError(EPERM, `pin ${name}: names in bpffs must not contain '.'`, { path: name });
+  pin(rel: string, obj: KObject): void {
+    if (!PINNABLE.includes(obj.kind)) {
+      throw new BpfError(EINVAL, `pin ${rel}: a ${obj.kind} cannot be pinned`, { path: rel });
     }
-    if (this.#pins.has(name)) throw new BpfError(EEXIST, `pin ${name}: the name is taken`, { path: name });
-    this.#pins.set(name, obj.getUser());
-    return name;
+    if (rel.includes(".")) {
+      throw new BpfError(EPERM, `pin ${rel}: names in bpffs must not contain '.'`, { path: rel });
+    }
+    if (this.#pins.has(rel)) throw new BpfError(EEXIST, `pin ${rel}: the name is taken`, { path: rel });
+    this.#pins.set(rel, obj.getUser());
   }
 
-  get(path: string): KObject {
-    const name = normalize(path);
-    const obj = this.#pins.get(name);
-    if (!obj) throw new BpfError(ENOENT, `bpffs: no object is pinned at ${name}`, { path: name });
+  /** @throws ENOENT */
+  lookup(rel: string): KObject {
+    const obj = this.#pins.get(rel);
+    if (!obj) throw new BpfError(ENOENT, `bpffs: no object is pinned at ${rel}`, { path: rel });
     return obj;
   }
 
-  unpin(path: string): KObject {
-    const name = normalize(path);
-    const obj = this.get(name);
-    this.#pins.delete(name);
+  unlink(rel: string): void {
+    const obj = this.lookup(rel);
+    this.#pins.delete(rel);
     obj.putUser();
-    return obj;
   }
 
   entries(): IterableIterator<[string, KObject]> {
     return this.#pins.entries();
   }
 
-  /** Unmount: every name goes. */
-  clear(): void {
-    for (const path of [...this.#pins.keys()]) this.unpin(path);
+  override holds(): Iterable<KObject> {
+    return this.#pins.values();
   }
-}
 
-function normalize(path: string): string {
-  const clean = path.replace(/\/+/g, "/").replace(/\/$/, "");
-  if (!clean.startsWith(`${BPFFS_ROOT}/`)) {
-    throw new BpfError(EINVAL, `${path} is not in a bpffs; wanted a path under ${BPFFS_ROOT}`, { path });
+  /** Every name goes. */
+  clear(): void {
+    for (const rel of [...this.#pins.keys()]) this.unlink(rel);
   }
-  return clean;
+
+  protected override release(): void {
+    this.clear();
+  }
 }

@@ -4,7 +4,6 @@
  * A Kernel is a value; two can live in one page. Clock, randomness, text output and BTF are passed in. It knows no
  * networking: net/ registers test runners, link types and services (createKernel composes them).
  */
-import { BPF_LSM_MAC, BPF_MODIFY_RETURN, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_TRACE_RAW_TP } from "../abi/bpf.ts";
 import { type Btf, parseBtf } from "../btf/btf.ts";
 import { builtinBtf } from "../btf/builtin/index.ts";
 import type { RuntimeServices } from "../helpers/helper.ts";
@@ -16,26 +15,31 @@ import type { BpfMap } from "../maps/bpf_map.ts";
 import { MAP_RECORD } from "../maps/record.ts";
 import { Memory, type VAddr } from "../memory/memory.ts";
 import type { TestRunKind } from "../progs/prog_types.ts";
-import type { Caps, Platform } from "../verifier/platform.ts";
+import { ALL_CAPS, type Platform } from "../verifier/platform.ts";
 import { linux618 } from "../verifier/profile.ts";
 import type { TestRunAttr, TestRunResult } from "./bpf.ts";
-import { Bpffs } from "./bpffs.ts";
+import { BPFFS_ROOT, Bpffs } from "./bpffs.ts";
 import type { KBtf } from "./btf_cmds.ts";
+import { Cgroups } from "./cgroup/cgroup.ts";
 import { Events } from "./events.ts";
 import { freeFields } from "./free_fields.ts";
 import type { ImageSources } from "./image.ts";
-import type { Link, LinkType } from "./link.ts";
+import { INIT_TASK } from "./init_task.ts";
+import { type Link, LinkTypes } from "./link.ts";
 import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
+import { MountNs } from "./mountns.ts";
+import { NetNs } from "./netns.ts";
 import { ObjHeap } from "./obj_heap.ts";
-import { IdTable } from "./objects.ts";
+import { IdTable, type Root } from "./objects.ts";
 import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
 import { CpuRuntime } from "./runtime.ts";
-import { INIT_TASK } from "./task.ts";
+import type { Credentials, Namespaces, Task } from "./task.ts";
 import { TEST_RUNNERS } from "./test_run.ts";
 import { Timers } from "./timers.ts";
 import { TRACING_LINK, TraceHooks } from "./trace_link.ts";
+import { UserNs } from "./userns.ts";
 
 export interface KernelOptions {
   /** Possible CPUs, 1 to 64; default 1. Sets the size of percpu values. */
@@ -59,6 +63,14 @@ export interface KernelOptions {
   readonly maxPages?: number;
 }
 
+export interface SpawnOptions extends Partial<Credentials>, Partial<Namespaces> {
+  /** At most 15 characters; default "skep". */
+  readonly comm?: string;
+}
+
+/** PROC_*_INIT_INO are of this size; namespaces made later follow. */
+const FIRST_NS_INO = 4026531840;
+
 export type TestRunner = (proc: Process, prog: Prog, attr: TestRunAttr) => TestRunResult;
 
 export class Kernel {
@@ -69,8 +81,15 @@ export class Kernel {
   readonly progs = new IdTable<Prog>("program");
   readonly btfs = new IdTable<KBtf>("BTF");
   readonly links = new IdTable<Link>("link");
+  readonly events = new Events(() => this.#caller?.pid ?? 0);
+  readonly initUserns = new UserNs(undefined, 0);
+  readonly initNetns = new NetNs(FIRST_NS_INO, this.initUserns);
+  readonly initMountns = new MountNs().enter();
+  readonly cgroups = new Cgroups();
+  /** What is mounted at /sys/fs/bpf in the first mount namespace. */
   readonly bpffs = new Bpffs();
-  readonly events = new Events();
+  /** References owned by what is no object: subsystems list their places of attachment here. */
+  readonly roots: (() => Iterable<Root>)[] = [];
   readonly timers: Timers;
   readonly traceHooks: TraceHooks;
   readonly objects: ObjHeap;
@@ -78,14 +97,15 @@ export class Kernel {
   readonly imageSources: ImageSources;
   /** By ProgType.testRun. */
   readonly testRunners: Partial<Record<TestRunKind, TestRunner>> = { ...TEST_RUNNERS };
-  /** By BPF attach type. */
-  readonly linkTypes = new Map<number, LinkType>();
+  readonly linkTypes = new LinkTypes();
   /** By prog array: what its programs must be like; set by the first one. */
   readonly progArrayOwners = new WeakMap<BpfMap, ProgArrayOwner>();
   /** A map in release(). */
   dying: KMap | undefined;
   /** Whether a network device has this ifindex. */
   deviceExists: (ifindex: number) => boolean = () => false;
+  /** Told of each new network namespace. */
+  readonly onNetns: ((netns: NetNs) => void)[] = [];
   /** Called when the outermost run of programs is over: deferred work of subsystems. */
   readonly afterRun: (() => void)[] = [];
   readonly #services: { -readonly [K in keyof RuntimeServices]?: RuntimeServices[K] } = {};
@@ -97,7 +117,8 @@ export class Kernel {
   #nextPid = 1;
   #baseBytes: number;
   #runDepth = 0;
-  #caller: Process | undefined;
+  #caller: Task | undefined;
+  #nextNsIno = FIRST_NS_INO + 1;
 
   constructor(options: KernelOptions = {}) {
     const started = performance.now();
@@ -116,9 +137,8 @@ export class Kernel {
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
     this.objects = new ObjHeap(this);
-    for (const type of [BPF_TRACE_RAW_TP, BPF_TRACE_FENTRY, BPF_TRACE_FEXIT, BPF_MODIFY_RETURN, BPF_LSM_MAC]) {
-      this.linkTypes.set(type, TRACING_LINK);
-    }
+    this.linkTypes.register(TRACING_LINK);
+    this.initMountns.mount(BPFFS_ROOT, this.bpffs);
     const random = options.random ?? (() => Math.floor(Math.random() * 0x1_0000_0000));
     this.runtime = new CpuRuntime(this.memory, {
       monotonicNs: () => this.nowNs(),
@@ -167,10 +187,27 @@ export class Kernel {
     if (end > now) this.#advancedNs += end - now;
   }
 
-  spawn(options: { caps?: Caps; uid?: number } = {}): Process {
-    const process = new Process(this, this.#nextPid++, options, () => this.#processes.delete(process));
+  /** A new process; what is not given is as the first process of a machine has it. */
+  spawn(options: SpawnOptions = {}): Process {
+    const { caps = ALL_CAPS, uid = 0, gid = 0, userns = this.initUserns } = options;
+    const { netns = this.initNetns, mountns = this.initMountns, cgroup = this.cgroups.root } = options;
+    const pid = this.#nextPid++;
+    const cred = { caps, uid, gid, userns };
+    const process = new Process(this, pid, options.comm ?? "skep", cred, { netns, mountns, cgroup });
     this.#processes.add(process);
     return process;
+  }
+
+  /** A process exited. */
+  forget(process: Task): void {
+    this.#processes.delete(process as Process);
+  }
+
+  /** An empty network namespace. The caller owns the reference. */
+  newNetns(userns: UserNs = this.initUserns): NetNs {
+    const netns = new NetNs(this.#nextNsIno++, userns);
+    for (const begin of this.onNetns) begin(netns);
+    return netns;
   }
 
   get processes(): ReadonlySet<Process> {
@@ -182,12 +219,12 @@ export class Kernel {
   }
 
   /** The process on whose behalf a command runs: fds in map values are its fds. */
-  get caller(): Process {
+  get caller(): Task {
     if (!this.#caller) throw new Error("no command is running");
     return this.#caller;
   }
 
-  asCaller<T>(proc: Process, body: () => T): T {
+  asCaller<T>(proc: Task, body: () => T): T {
     const outer = this.#caller;
     this.#caller = proc;
     try {

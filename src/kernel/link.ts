@@ -1,8 +1,9 @@
 /**
  * Links: an attachment as an object. The link holds its program; whoever holds the link keeps the attachment.
  *
- * A LinkType says what attaching means for some attach types; subsystems register theirs in Kernel.linkTypes. When the
- * target goes away the link stays, defunct, as in Linux.
+ * A LinkType says what attaching means for some program and attach types; subsystems register theirs in
+ * Kernel.linkTypes. When the target goes away the link stays, defunct, as in Linux; or, where its creator asked for `hold`,
+ * the target cannot go away while the link lives.
  */
 import { BpfError, EINVAL, ENOLINK, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "./bpf.ts";
@@ -21,19 +22,40 @@ export interface Attachment {
   readonly forcedDetach?: boolean;
   /** Members of struct bpf_link_info that belong to the type. */
   info(): Partial<LinkInfo>;
+  /** References that the attachment owns beside the link's program. */
+  holds?(): Iterable<KObject>;
 }
 
 export interface LinkType {
   /** BPF_LINK_TYPE_*. */
   readonly type: number;
+  /** BPF_PROG_TYPE_* that attach by it, and the attach types it is for; absent: any. */
+  readonly progTypes: readonly number[];
+  readonly attachTypes?: readonly number[];
   /** Checks the program and makes the attachment, which calls link.targetGone() if its target disappears. */
   attach(proc: Process, prog: Prog, attr: LinkCreateAttr, link: Link): Attachment;
+}
+
+/** The link types of a kernel, found by program type and attach type as link_create() does. */
+export class LinkTypes {
+  readonly #all: LinkType[] = [];
+
+  /** Of two that fit, the later one is used. */
+  register(type: LinkType): void {
+    this.#all.unshift(type);
+  }
+
+  find(progType: number, attachType: number): LinkType | undefined {
+    return this.#all.find((t) => t.progTypes.includes(progType) && (t.attachTypes?.includes(attachType) ?? true));
+  }
 }
 
 export class Link extends KObject {
   readonly kind = "link";
   readonly type: LinkType;
   readonly attachType: number;
+  /** The target may not disappear while this link is attached. */
+  readonly hold: boolean;
   #prog: Prog;
   #attachment: Attachment | undefined;
   readonly #kernel: Kernel;
@@ -43,11 +65,12 @@ export class Link extends KObject {
     this.#kernel = proc.kernel;
     this.type = type;
     this.attachType = attr.attachType;
+    this.hold = attr.hold ?? false;
     this.#prog = prog;
     this.#attachment = type.attach(proc, prog, attr, this);
     prog.get();
     this.#kernel.links.add(this);
-    this.#tell("attach", proc.pid);
+    this.#tell("attach");
   }
 
   get prog(): Prog {
@@ -70,7 +93,12 @@ export class Link extends KObject {
     };
   }
 
-  update(pid: number, prog: Prog, oldProg: Prog | undefined): void {
+  override *holds(): Iterable<KObject> {
+    yield this.#prog;
+    yield* this.#attachment?.holds?.() ?? [];
+  }
+
+  update(prog: Prog, oldProg: Prog | undefined): void {
     const at = this.#attachment;
     if (!at) throw new BpfError(ENOLINK, `link ${this.id}: its target is gone`, { link: this.id });
     if (!at.update)
@@ -85,37 +113,36 @@ export class Link extends KObject {
     const old = this.#prog;
     this.#prog = prog.get();
     old.put();
-    this.#tell("replace", pid);
+    this.#tell("replace");
   }
 
   /** BPF_LINK_DETACH. */
-  detach(pid: number): void {
+  detach(): void {
     if (!this.#attachment) return;
     if (!this.#attachment.forcedDetach) {
       throw new BpfError(EOPNOTSUPP, `link ${this.id}: links of this type end with their last reference`, {
         link: this.id,
       });
     }
-    this.#end("detach", pid);
+    this.#end("detach");
   }
 
   /** The device, cgroup or other target disappeared. */
   targetGone(): void {
-    if (this.#attachment) this.#end("defunct", 0);
+    if (this.#attachment) this.#end("defunct");
   }
 
-  #end(what: "detach" | "defunct", pid: number): void {
+  #end(what: "detach" | "defunct"): void {
     const at = this.#attachment;
     this.#attachment = undefined;
     at?.detach();
-    this.#tell(what, pid);
+    this.#tell(what);
   }
 
-  #tell(what: "attach" | "detach" | "replace" | "defunct", pid: number): void {
+  #tell(what: "attach" | "detach" | "replace" | "defunct"): void {
     const { ifindex } = this.info();
     this.#kernel.events.emit({
       what,
-      pid,
       linkId: this.id,
       progId: this.#prog.id,
       ...(ifindex === undefined ? {} : { ifindex }),
@@ -123,7 +150,7 @@ export class Link extends KObject {
   }
 
   protected override release(): void {
-    if (this.#attachment) this.#end("detach", 0);
+    if (this.#attachment) this.#end("detach");
     this.#kernel.links.remove(this);
     this.#prog.put();
   }
@@ -131,11 +158,16 @@ export class Link extends KObject {
 
 export function linkCreate(proc: Process, attr: LinkCreateAttr): Link {
   const prog = proc.progAt(attr.progFd);
-  const type = proc.kernel.linkTypes.get(attr.attachType);
+  const type = proc.kernel.linkTypes.find(prog.type, attr.attachType);
   if (!type) {
-    throw new BpfError(EINVAL, `program '${prog.name}': no links of attach type ${attr.attachType}`, {
-      attachType: attr.attachType,
-    });
+    throw new BpfError(
+      EINVAL,
+      `program '${prog.name}' of type ${prog.type}: no links of attach type ${attr.attachType}`,
+      {
+        progType: prog.type,
+        attachType: attr.attachType,
+      },
+    );
   }
   return new Link(proc, type, prog, attr);
 }

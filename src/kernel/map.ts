@@ -13,6 +13,7 @@ import type { BtfRecord } from "../verifier/btf_record.ts";
 import type { VerifierMap } from "../verifier/platform.ts";
 import type { KBtf } from "./btf_cmds.ts";
 import type { Kernel } from "./kernel.ts";
+import { heldBySlots } from "./map_slots.ts";
 import { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
 
@@ -166,6 +167,12 @@ export class KMap extends KObject implements VerifierMap {
     this.put();
   }
 
+  override *holds(): Iterable<KObject> {
+    if (this.facts.btf) yield this.facts.btf;
+    if (this.facts.inner) yield this.facts.inner;
+    yield* heldBySlots(this.#kernel, this.map);
+  }
+
   protected override release(): void {
     this.#kernel.maps.remove(this);
     const outer = this.#kernel.dying;
@@ -174,6 +181,6 @@ export class KMap extends KObject implements VerifierMap {
     this.#kernel.dying = outer;
     this.facts.btf?.put();
     this.facts.inner?.put();
-    this.#kernel.events.emit({ what: "map_free", pid: 0, mapId: this.id });
+    this.#kernel.events.emit({ what: "map_free", mapId: this.id });
   }
 }

@@ -62,7 +62,7 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
     uid: proc.uid,
     unprivileged: !proc.caps.perfmon,
   });
-  kernel.events.emit({ what: "map_create", pid: proc.pid, mapId: obj.id });
+  kernel.events.emit({ what: "map_create", mapId: obj.id });
   return proc.installOwned(obj, obj.mapFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
 }
 

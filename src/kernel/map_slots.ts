@@ -9,11 +9,13 @@ import { EINVAL, ENOTSUPP } from "../abi/errno.ts";
 import type { BpfMap } from "../maps/bpf_map.ts";
 import { mapMetaEqual } from "../maps/create.ts";
 import type { SlotHooks } from "../maps/map_type.ts";
+import { readSlotWords } from "../maps/slots.ts";
 import type { VAddr } from "../memory/memory.ts";
 import type { VerifiedProg } from "../verifier/platform.ts";
 import type { Fd } from "./bpf.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KMap } from "./map.ts";
+import type { KObject } from "./objects.ts";
 import type { ProgFacts } from "./prog.ts";
 
 interface Slot {
@@ -46,6 +48,29 @@ export function slotHooks(kernel: Kernel, mapType: number): SlotHooks | undefine
       return undefined;
   }
 }
+
+/** What the slots of a map hold, once for each slot. */
+export function* heldBySlots(kernel: Kernel, map: BpfMap): Iterable<KObject> {
+  const held = HELD_BY_TYPE[map.attr.type];
+  if (!held) return;
+  for (let key = map.getNextKey(); key; key = map.getNextKey(key)) {
+    const slot = readSlotWords(map, key);
+    const obj = slot && held(kernel, slot);
+    if (obj) yield obj;
+  }
+}
+
+const progOfSlot = (kernel: Kernel, { hi }: Slot): KObject | undefined => (hi ? kernel.progs.find(hi) : undefined);
+const mapOfSlot = (kernel: Kernel, { lo }: Slot): KObject | undefined => (lo ? kernel.mapAt(lo) : undefined);
+
+const HELD_BY_TYPE: Readonly<Record<number, (kernel: Kernel, slot: Slot) => KObject | undefined>> = {
+  [abi.BPF_MAP_TYPE_PROG_ARRAY]: progOfSlot,
+  [abi.BPF_MAP_TYPE_DEVMAP]: progOfSlot,
+  [abi.BPF_MAP_TYPE_DEVMAP_HASH]: progOfSlot,
+  [abi.BPF_MAP_TYPE_CPUMAP]: progOfSlot,
+  [abi.BPF_MAP_TYPE_ARRAY_OF_MAPS]: mapOfSlot,
+  [abi.BPF_MAP_TYPE_HASH_OF_MAPS]: mapOfSlot,
+};
 
 /** {table index of the JIT's function, program id}. */
 function progArray(kernel: Kernel): SlotHooks {

@@ -7,7 +7,11 @@
  */
 import { BpfError, ENOENT } from "../abi/errno.ts";
 
-export type ObjKind = "map" | "prog" | "btf" | "link";
+/** Objects with a global id. */
+export type IdKind = "map" | "prog" | "btf" | "link";
+/** Objects that fds stand for but that have no global id. */
+export type FileKind = "token" | "iter" | "cgroup" | "netns" | "bpffs" | "perf_event" | "stats" | "socket";
+export type ObjKind = IdKind | FileKind;
 
 export abstract class KObject {
   abstract readonly kind: ObjKind;
@@ -38,8 +42,20 @@ export abstract class KObject {
     this.put();
   }
 
+  /** Every reference that this object owns, once for each: what the reference counts must add up to. */
+  holds(): Iterable<KObject> {
+    return [];
+  }
+
   /** Gives up what the object holds: its id, references, memory. */
   protected abstract release(): void;
+}
+
+/** Something outside of the objects that owns a reference: an fd, a pin, a place of attachment. */
+export interface Root {
+  /** For people: "fd 4 of process 2", "pin /sys/fs/bpf/p". */
+  readonly who: string;
+  readonly obj: KObject;
 }
 
 /** Objects of one kind by id. */

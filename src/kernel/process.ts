@@ -1,18 +1,18 @@
 /**
- * A process: its fd table and credentials, and bpf(2) as it sees it. Exiting closes every fd.
+ * bpf(2) as a process sees it: the typed commands, on its own fds.
  *
- * Each fd holds one user reference. Rights of an fd (BPF_F_RDONLY, BPF_F_WRONLY) are checked before the command.
+ * Rights of an fd (BPF_F_RDONLY, BPF_F_WRONLY) are checked before the command.
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY } from "../abi/bpf.ts";
-import { BpfError, EBADF, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { deleteBatch, updateBatch } from "../maps/batch.ts";
-import { ALL_CAPS, type Caps } from "../verifier/platform.ts";
 import type {
   BatchAttr,
   BatchResult,
   Bpf,
   BpfEvent,
   BtfInfo,
+  EventSubscription,
   Fd,
   LinkCreateAttr,
   LinkInfo,
@@ -26,159 +26,35 @@ import type {
   TestRunAttr,
   TestRunResult,
 } from "./bpf.ts";
-import { type KBtf, loadBtf } from "./btf_cmds.ts";
-import type { Kernel } from "./kernel.ts";
-import { type Link, linkCreate } from "./link.ts";
+import { loadBtf } from "./btf_cmds.ts";
+import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
 import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
 import { openMapReader } from "./map_reader.ts";
 import type { KObject } from "./objects.ts";
-import type { Prog } from "./prog.ts";
 import { progInfo } from "./prog_info.ts";
 import { progLoad } from "./prog_load.ts";
+import { Task } from "./task.ts";
 import { progTestRun } from "./test_run.ts";
 import { rawTracepointOpen } from "./trace_link.ts";
 
-type AnyObject = KMap | Prog | KBtf | Link;
-
-interface FdEntry {
-  readonly obj: AnyObject;
-  /** BPF_F_RDONLY, BPF_F_WRONLY or 0. */
-  readonly mode: number;
-}
-
-/** stdin, stdout, stderr. */
-const FIRST_FD = 3;
-
-export class Process implements Bpf {
-  readonly kernel: Kernel;
-  readonly pid: number;
-  readonly caps: Caps;
-  readonly uid: number;
-  readonly #fds = new Map<number, FdEntry>();
-  readonly #onExit: () => void;
-
-  constructor(kernel: Kernel, pid: number, options: { caps?: Caps; uid?: number }, onExit: () => void) {
-    this.kernel = kernel;
-    this.pid = pid;
-    this.caps = options.caps ?? ALL_CAPS;
-    this.uid = options.uid ?? 0;
-    this.#onExit = onExit;
-  }
-
-  // --- fd table
-
-  /** A new fd with a reference of its own. */
-  install(obj: AnyObject, mode = 0): Fd {
-    obj.getUser();
-    return this.#install(obj, mode);
-  }
-
-  /** A new fd that takes over the one reference of a fresh object. */
-  installOwned(obj: AnyObject, mode = 0): Fd {
-    const fd = this.install(obj, mode);
-    obj.put();
-    return fd;
-  }
-
-  #install(obj: AnyObject, mode: number): Fd {
-    let fd = FIRST_FD;
-    while (this.#fds.has(fd)) fd++;
-    this.#fds.set(fd, { obj, mode });
-    return fd as Fd;
-  }
-
-  #entry(fd: Fd): FdEntry {
-    const entry = this.#fds.get(fd);
-    if (!entry) throw new BpfError(EBADF, `process ${this.pid} has no fd ${fd}`, { fd });
-    return entry;
-  }
-
-  #object<K extends AnyObject["kind"]>(fd: Fd, kind: K): Extract<AnyObject, { kind: K }> {
-    const { obj } = this.#entry(fd);
-    if (obj.kind !== kind) throw new BpfError(EINVAL, `fd ${fd} is a ${obj.kind}; wanted a ${kind}`, { fd });
-    return obj as Extract<AnyObject, { kind: K }>;
-  }
-
-  /** @throws EBADF, EINVAL */
-  mapAt(fd: Fd): KMap {
-    return this.#object(fd, "map");
-  }
-
-  progAt(fd: Fd): Prog {
-    return this.#object(fd, "prog");
-  }
-
-  btfAt(fd: Fd): KBtf {
-    return this.#object(fd, "btf");
-  }
-
-  linkAt(fd: Fd): Link {
-    return this.#object(fd, "link");
-  }
-
-  findMap(fd: Fd): KMap | undefined {
-    const obj = this.#fds.get(fd)?.obj;
-    return obj?.kind === "map" ? obj : undefined;
-  }
-
-  findBtf(fd: Fd): KBtf | undefined {
-    const obj = this.#fds.get(fd)?.obj;
-    return obj?.kind === "btf" ? obj : undefined;
-  }
-
+export class Process extends Task implements Bpf {
   #readable(fd: Fd): KMap {
     const map = this.mapAt(fd);
-    if (this.#entry(fd).mode & BPF_F_WRONLY) throw map.map.error(EPERM, `fd ${fd} is write-only`);
+    if (this.fdTable.entry(fd).mode & BPF_F_WRONLY) throw map.map.error(EPERM, `fd ${fd} is write-only`);
     return map;
   }
 
   #writable(fd: Fd): KMap {
     const map = this.mapAt(fd);
-    if (this.#entry(fd).mode & BPF_F_RDONLY) throw map.map.error(EPERM, `fd ${fd} is read-only`);
+    if (this.fdTable.entry(fd).mode & BPF_F_RDONLY) throw map.map.error(EPERM, `fd ${fd} is read-only`);
     return map;
-  }
-
-  close(fd: Fd): void {
-    const { obj } = this.#entry(fd);
-    this.#fds.delete(fd);
-    obj.putUser();
-  }
-
-  dup(fd: Fd): Fd {
-    const { obj, mode } = this.#entry(fd);
-    return this.install(obj, mode);
-  }
-
-  /** Gives another process an fd on the same object (SCM_RIGHTS). */
-  sendFd(fd: Fd, to: Process): Fd {
-    const { obj, mode } = this.#entry(fd);
-    return to.install(obj, mode);
-  }
-
-  get fds(): readonly Fd[] {
-    return [...this.#fds.keys()] as Fd[];
-  }
-
-  /** Closes everything. */
-  exit(): void {
-    for (const fd of this.fds) this.close(fd);
-    this.#onExit();
-  }
-
-  [Symbol.dispose](): void {
-    this.exit();
-  }
-
-  /** Runs `body` with this process as the one that fds in map values belong to. */
-  #as<T>(body: () => T): T {
-    return this.kernel.asCaller(this, body);
   }
 
   // --- maps
 
   mapCreate(attr: MapCreateAttr): Fd {
-    return mapCreate(this, attr);
+    return this.as(() => mapCreate(this, attr));
   }
 
   mapLookupElem(fd: Fd, key: Uint8Array, flags = 0n): Uint8Array {
@@ -187,7 +63,7 @@ export class Process implements Bpf {
 
   mapUpdateElem(fd: Fd, key: Uint8Array, value: Uint8Array, flags = 0n): void {
     const map = this.#writable(fd);
-    this.#as(() => map.map.update(key, value, Number(flags)));
+    this.as(() => map.map.update(key, value, Number(flags)));
   }
 
   mapDeleteElem(fd: Fd, key: Uint8Array): void {
@@ -216,7 +92,7 @@ export class Process implements Bpf {
     const map = this.#writable(fd);
     return finishBatch(
       map,
-      this.#as(() => updateBatch(map.map, keys, values, count, Number(elemFlags))),
+      this.as(() => updateBatch(map.map, keys, values, count, Number(elemFlags))),
     );
   }
 
@@ -236,7 +112,7 @@ export class Process implements Bpf {
   // --- programs and BTF
 
   progLoad(attr: ProgLoadAttr): ProgLoadResult {
-    return progLoad(this, attr);
+    return this.as(() => progLoad(this, attr));
   }
 
   progTestRun(fd: Fd, attr: TestRunAttr = {}): TestRunResult {
@@ -298,18 +174,18 @@ export class Process implements Bpf {
   }
 
   objGetInfo(fd: Fd): ObjInfo {
-    const { obj } = this.#entry(fd);
-    switch (obj.kind) {
+    const { kind } = this.fdTable.entry(fd).obj;
+    switch (kind) {
       case "map":
-        return { kind: "map", map: mapInfo(obj) };
+        return { kind, map: this.mapInfo(fd) };
       case "prog":
-        return { kind: "prog", prog: progInfo(obj) };
+        return { kind, prog: this.progInfo(fd) };
       case "btf":
-        return { kind: "btf", btf: this.btfInfo(fd) };
+        return { kind, btf: this.btfInfo(fd) };
       case "link":
-        return { kind: "link", link: obj.info() };
+        return { kind, link: this.linkInfo(fd) };
       default:
-        return obj satisfies never;
+        throw new BpfError(EINVAL, `fd ${fd} is a ${kind}: there is no info about it`, { fd });
     }
   }
 
@@ -333,44 +209,50 @@ export class Process implements Bpf {
   // --- links
 
   linkCreate(attr: LinkCreateAttr): Fd {
-    return this.installOwned(linkCreate(this, attr));
+    return this.as(() => this.installOwned(linkCreate(this, attr)));
   }
 
   linkUpdate(linkFd: Fd, newProgFd: Fd, options: { oldProgFd?: Fd; flags?: number } = {}): void {
     const old = options.oldProgFd === undefined ? undefined : this.progAt(options.oldProgFd);
-    this.linkAt(linkFd).update(this.pid, this.progAt(newProgFd), old);
+    this.as(() => this.linkAt(linkFd).update(this.progAt(newProgFd), old));
   }
 
   linkDetach(linkFd: Fd): void {
-    this.linkAt(linkFd).detach(this.pid);
+    this.as(() => this.linkAt(linkFd).detach());
   }
 
   rawTracepointOpen(progFd: Fd, name?: string, cookie = 0n): Fd {
-    return this.installOwned(rawTracepointOpen(this, this.progAt(progFd), name, cookie));
+    return this.as(() => this.installOwned(rawTracepointOpen(this, this.progAt(progFd), name, cookie)));
   }
 
   // --- bpffs
 
   objPin(fd: Fd, path: string): void {
-    const { obj } = this.#entry(fd);
-    const name = this.kernel.bpffs.pin(path, obj);
-    this.#tellPin("pin", obj, name);
+    const { obj } = this.fdTable.entry(fd);
+    const { fs, rel } = this.mountns.resolve(path);
+    this.as(() => {
+      fs.pin(rel, obj);
+      this.#tellPin("pin", obj, path);
+    });
   }
 
   objGet(path: string, fileFlags = 0): Fd {
-    return this.install(this.kernel.bpffs.get(path) as AnyObject, fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
+    const { fs, rel } = this.mountns.resolve(path);
+    return this.install(fs.lookup(rel), fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
   }
 
   objUnpin(path: string): void {
-    const obj = this.kernel.bpffs.get(path) as AnyObject;
-    // Said while the object can still be named.
-    this.#tellPin("unpin", obj, path);
-    this.kernel.bpffs.unpin(path);
+    const { fs, rel } = this.mountns.resolve(path);
+    const obj = fs.lookup(rel);
+    this.as(() => {
+      // Said while the object can still be named.
+      this.#tellPin("unpin", obj, path);
+      fs.unlink(rel);
+    });
   }
 
   #tellPin(what: "pin" | "unpin", obj: KObject, path: string): void {
-    const id = { map: { mapId: obj.id }, prog: { progId: obj.id }, link: { linkId: obj.id }, btf: {} }[obj.kind];
-    this.kernel.events.emit({ what, pid: this.pid, path, ...id });
+    this.kernel.events.emit({ what, path, ...idOf(obj) });
   }
 
   // --- the kernel
@@ -387,5 +269,23 @@ export class Process implements Bpf {
 
   onEvent(listener: (event: BpfEvent) => void): () => void {
     return this.kernel.events.on(listener);
+  }
+
+  subscribe(capacity?: number): EventSubscription {
+    return this.kernel.events.subscribe(capacity);
+  }
+}
+
+/** How events name an object. */
+function idOf(obj: KObject): { mapId?: number; progId?: number; linkId?: number } {
+  switch (obj.kind) {
+    case "map":
+      return { mapId: obj.id };
+    case "prog":
+      return { progId: obj.id };
+    case "link":
+      return { linkId: obj.id };
+    default:
+      return {};
   }
 }

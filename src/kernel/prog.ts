@@ -86,6 +86,12 @@ export class Prog extends KObject {
     if (!this.maps.includes(map)) this.maps.push(map.get());
   }
 
+  override *holds(): Iterable<KObject> {
+    yield* this.maps;
+    if (this.facts.btf) yield this.facts.btf;
+    if (this.facts.attachProg) yield this.facts.attachProg;
+  }
+
   protected override release(): void {
     this.#kernel.progs.remove(this);
     for (const runnable of this.#engines.values()) runnable.dispose();
@@ -93,6 +99,6 @@ export class Prog extends KObject {
     for (const map of this.maps) map.put();
     this.facts.btf?.put();
     this.facts.attachProg?.put();
-    this.#kernel.events.emit({ what: "unload", pid: 0, progId: this.id });
+    this.#kernel.events.emit({ what: "unload", progId: this.id });
   }
 }

@@ -231,7 +231,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     if (map.type === abi.BPF_MAP_TYPE_PROG_ARRAY) claimProgArray(kernel, map.map, facts, verified);
   const image = imageOf(verified, btf?.btf, kernel.imageSources);
   const prog = new Prog(kernel, facts, verified, image, [...maps]);
-  kernel.events.emit({ what: "load", pid: proc.pid, progId: prog.id });
+  kernel.events.emit({ what: "load", progId: prog.id });
   const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
   return {
     fd: proc.installOwned(prog),

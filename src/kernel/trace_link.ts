@@ -86,12 +86,21 @@ const TRACE_KIND: Readonly<Record<number, string>> = {
 
 const rawTracepointLink = (name: string): LinkType => ({
   type: abi.BPF_LINK_TYPE_RAW_TRACEPOINT,
+  progTypes: [abi.BPF_PROG_TYPE_RAW_TRACEPOINT, abi.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE],
   attach: (proc, prog, attr) => proc.kernel.traceHooks.add(`raw_tp/${name}`, prog, attr.cookie),
 });
 
 /** The target was named at load, by attach_btf_id. */
 export const TRACING_LINK: LinkType = {
   type: abi.BPF_LINK_TYPE_TRACING,
+  progTypes: [abi.BPF_PROG_TYPE_TRACING, abi.BPF_PROG_TYPE_LSM],
+  attachTypes: [
+    abi.BPF_TRACE_RAW_TP,
+    abi.BPF_TRACE_FENTRY,
+    abi.BPF_TRACE_FEXIT,
+    abi.BPF_MODIFY_RETURN,
+    abi.BPF_LSM_MAC,
+  ],
   attach(proc, prog, attr): Attachment {
     const { attachBtf, attachBtfId, attachProg, expectedAttachType } = prog.facts;
     const kind = TRACE_KIND[expectedAttachType];

@@ -6,7 +6,6 @@
  *     using proc = kernel.spawn();
  *     const { fd } = proc.progLoad({ ... });
  */
-import { BPF_TCX_EGRESS, BPF_TCX_INGRESS, BPF_XDP } from "../abi/bpf.ts";
 import { Kernel, type KernelOptions } from "../kernel/kernel.ts";
 import { Net } from "./net.ts";
 import { tcxLinkType } from "./tcx.ts";
@@ -22,9 +21,9 @@ export class NetKernel extends Kernel {
     this.provide("net", this.net);
     this.deviceExists = (ifindex) => this.net.device(ifindex) !== undefined;
     Object.assign(this.testRunners, testRunners(this.net));
-    this.linkTypes.set(BPF_XDP, xdpLinkType(this.net));
-    this.linkTypes.set(BPF_TCX_INGRESS, tcxLinkType(this.net, "ingress"));
-    this.linkTypes.set(BPF_TCX_EGRESS, tcxLinkType(this.net, "egress"));
+    this.linkTypes.register(xdpLinkType(this.net));
+    this.linkTypes.register(tcxLinkType(this.net, "ingress"));
+    this.linkTypes.register(tcxLinkType(this.net, "egress"));
     this.settle();
   }
 }

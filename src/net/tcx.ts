@@ -83,6 +83,8 @@ const FLAGS = abi.BPF_F_BEFORE | abi.BPF_F_AFTER | abi.BPF_F_ID | abi.BPF_F_LINK
 export function tcxLinkType(net: Net, direction: "ingress" | "egress"): LinkType {
   return {
     type: abi.BPF_LINK_TYPE_TCX,
+    progTypes: [abi.BPF_PROG_TYPE_SCHED_CLS],
+    attachTypes: [direction === "ingress" ? abi.BPF_TCX_INGRESS : abi.BPF_TCX_EGRESS],
     attach(proc, prog, attr, link): Attachment {
       const device = net.device(attr.targetIfindex ?? 0);
       if (!device)

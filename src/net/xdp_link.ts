@@ -29,6 +29,8 @@ function check(prog: Prog): void {
 export function xdpLinkType(net: Net): LinkType {
   return {
     type: abi.BPF_LINK_TYPE_XDP,
+    progTypes: [abi.BPF_PROG_TYPE_XDP],
+    attachTypes: [abi.BPF_XDP],
     attach(_proc, prog, attr, link): Attachment {
       const flags = attr.flags ?? 0;
       const modes = [abi.XDP_FLAGS_SKB_MODE, abi.XDP_FLAGS_DRV_MODE, abi.XDP_FLAGS_HW_MODE].filter((m) => flags & m);

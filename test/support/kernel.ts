@@ -3,6 +3,7 @@ import { BPF_PROG_TYPE_XDP, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from "../.
 import { assemble } from "../../src/isa/assemble.ts";
 import { encode } from "../../src/isa/codec.ts";
 import type { Fd, ProgLoadAttr } from "../../src/kernel/bpf.ts";
+import { checkReferences } from "../../src/kernel/holders.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
 import { createKernel, type NetKernel } from "../../src/net/create.ts";
@@ -12,6 +13,7 @@ export function withKernel(body: (kernel: NetKernel, proc: Process) => void, opt
   const kernel = createKernel({ random: () => 7, ...options });
   const proc = kernel.spawn();
   body(kernel, proc);
+  checkReferences(kernel);
   for (const p of [...kernel.processes]) p.exit();
   kernel.bpffs.clear();
   for (const device of [...kernel.net.devices]) if (device.ifindex !== 1) kernel.net.removeDevice(device);
