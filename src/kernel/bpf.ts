@@ -345,6 +345,16 @@ export interface EventSubscription extends AsyncIterable<BpfEvent | { readonly m
   close(): void;
 }
 
+/** One thing that worked before an object was deleted by force and does not any more. */
+export interface Broken {
+  /** "fd 4 of process 2", "link 3", "program 7 'filter'", ... */
+  readonly who: string;
+  /** What became of it. */
+  readonly what: "closed" | "defunct" | "emptied" | "unpinned" | "detached" | "deleted";
+  /** The object that it lost, as "map 7". */
+  readonly lost: string;
+}
+
 /** One record of a ring buffer or of a perf event array. */
 export interface MapRecord {
   /** CPU that wrote it; 0 for ring buffers. */
@@ -425,6 +435,13 @@ export interface Bpf {
   progQuery?(attr: ProgQueryAttr): ProgQueryResult;
   /** A readable fd with the output of an iterator. */
   iterCreate?(linkFd: Fd): Fd;
+
+  /**
+   * Deletes a map or unloads a program whoever holds it, as rmmod takes a module away; needs CAP_SYS_ADMIN. skep's
+   * extension: Linux has no such command. @returns what was broken @throws EPERM, ENOENT
+   */
+  mapDelete?(id: number): readonly Broken[];
+  progUnload?(id: number): readonly Broken[];
 
   // bpffs
   objPin(fd: Fd, path: string): void;

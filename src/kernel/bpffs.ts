@@ -53,6 +53,11 @@ export class Bpffs extends KObject {
     return this.#pins.values();
   }
 
+  override lose(lost: KObject): boolean {
+    for (const [rel, obj] of [...this.#pins]) if (obj === lost) this.unlink(rel);
+    return true;
+  }
+
   /** Every name goes. */
   clear(): void {
     for (const rel of [...this.#pins.keys()]) this.unlink(rel);

@@ -1,11 +1,11 @@
 /**
  * The file descriptors of a process. Each holds one user reference; the lowest free number is used, from 3 upwards.
  *
- * Errors   EBADF no such fd, EINVAL an fd of another kind.
+ * Errors   EBADF no such fd, EINVAL an fd of another kind, EIDRM its object was deleted by force: it can only be closed.
  */
-import { BpfError, EBADF, EINVAL } from "../abi/errno.ts";
+import { BpfError, EBADF, EIDRM, EINVAL } from "../abi/errno.ts";
 import type { Fd } from "./fd.ts";
-import type { KObject, ObjKind } from "./objects.ts";
+import { KObject, type ObjKind } from "./objects.ts";
 
 export interface FdEntry {
   readonly obj: KObject;
@@ -40,8 +40,15 @@ export class FdTable {
     return fd;
   }
 
-  /** @throws EBADF */
+  /** @throws EBADF, EIDRM */
   entry(fd: Fd): FdEntry {
+    const entry = this.#open(fd);
+    if (entry.obj instanceof Gone)
+      throw new BpfError(EIDRM, `fd ${fd} was ${entry.obj.was}, which was deleted`, { fd });
+    return entry;
+  }
+
+  #open(fd: Fd): FdEntry {
     const entry = this.#fds.get(fd);
     if (!entry) throw new BpfError(EBADF, `process ${this.#pid} has no fd ${fd}`, { fd });
     return entry;
@@ -59,8 +66,15 @@ export class FdTable {
   }
 
   close(fd: Fd): void {
-    const { obj } = this.entry(fd);
+    const { obj } = this.#open(fd);
     this.#fds.delete(fd);
+    obj.putUser();
+  }
+
+  /** The object is deleted by force: the number stays taken, so that it cannot come to mean another object. */
+  lose(fd: number): void {
+    const { obj, mode } = this.#open(fd as Fd);
+    this.#fds.set(fd, { obj: new Gone(`${obj.kind} ${obj.id}`), mode });
     obj.putUser();
   }
 
@@ -71,4 +85,17 @@ export class FdTable {
   entries(): IterableIterator<[number, FdEntry]> {
     return this.#fds.entries();
   }
+}
+
+/** What an fd stands for after its object was deleted by force. */
+class Gone extends KObject {
+  readonly kind = "gone";
+  readonly was: string;
+
+  constructor(was: string) {
+    super();
+    this.was = was;
+  }
+
+  protected override release(): void {}
 }

@@ -6,13 +6,15 @@ import type { Kernel } from "./kernel.ts";
 import type { KObject, Root } from "./objects.ts";
 
 /** One reference: by something outside of the objects, or by another object. */
-export type Holder = { readonly who: string } | { readonly by: KObject };
+export type Holder = Omit<Root, "obj"> | { readonly by: KObject };
 
 /** References from outside of the objects, each once. */
 export function* roots(kernel: Kernel): Iterable<Root> {
   const mountNamespaces = new Set([kernel.initMountns]);
   for (const proc of kernel.processes) {
-    for (const [fd, { obj }] of proc.fdTable.entries()) yield { who: `fd ${fd} of process ${proc.pid}`, obj };
+    for (const [fd, { obj }] of proc.fdTable.entries()) {
+      yield { who: `fd ${fd} of process ${proc.pid}`, obj, release: () => proc.fdTable.lose(fd) };
+    }
     yield { who: `process ${proc.pid}`, obj: proc.netns };
     yield { who: `process ${proc.pid}`, obj: proc.cgroup };
     mountNamespaces.add(proc.mountns);
@@ -36,7 +38,7 @@ export function holders(kernel: Kernel): Map<KObject, Holder[]> {
       todo.push(obj);
     }
   };
-  for (const { who, obj } of roots(kernel)) add(obj, { who });
+  for (const root of roots(kernel)) add(root.obj, root);
   for (let obj = todo.pop(); obj; obj = todo.pop()) for (const held of obj.holds()) add(held, { by: obj });
   return found;
 }

@@ -56,7 +56,7 @@ export class Link extends KObject {
   readonly attachType: number;
   /** The target may not disappear while this link is attached. */
   readonly hold: boolean;
-  #prog: Prog;
+  #prog: Prog | undefined;
   #attachment: Attachment | undefined;
   readonly #kernel: Kernel;
 
@@ -73,7 +73,8 @@ export class Link extends KObject {
     this.#tell("attach");
   }
 
-  get prog(): Prog {
+  /** Absent once the program was unloaded by force. */
+  get prog(): Prog | undefined {
     return this.#prog;
   }
 
@@ -86,7 +87,7 @@ export class Link extends KObject {
     return {
       type: this.type.type,
       id: this.id,
-      progId: this.#prog.id,
+      progId: this.#prog?.id ?? 0,
       attachType: this.attachType,
       ...this.#attachment?.info(),
       ...(this.defunct ? { ifindex: 0 } : {}),
@@ -94,7 +95,7 @@ export class Link extends KObject {
   }
 
   override *holds(): Iterable<KObject> {
-    yield this.#prog;
+    if (this.#prog) yield this.#prog;
     yield* this.#attachment?.holds?.() ?? [];
   }
 
@@ -104,7 +105,7 @@ export class Link extends KObject {
     if (!at.update)
       throw new BpfError(EINVAL, `link ${this.id}: links of this type cannot be updated`, { link: this.id });
     if (oldProg && oldProg !== this.#prog) {
-      throw new BpfError(EPERM, `link ${this.id}: its program is ${this.#prog.id}, not ${oldProg.id}`, {
+      throw new BpfError(EPERM, `link ${this.id}: its program is ${this.#prog?.id}, not ${oldProg.id}`, {
         link: this.id,
       });
     }
@@ -112,7 +113,7 @@ export class Link extends KObject {
     at.update(prog);
     const old = this.#prog;
     this.#prog = prog.get();
-    old.put();
+    old?.put();
     this.#tell("replace");
   }
 
@@ -125,6 +126,16 @@ export class Link extends KObject {
       });
     }
     this.#end("detach");
+  }
+
+  /** Its program, or what the attachment needs beside it, is taken away: the link stays, defunct. */
+  override lose(lost: KObject): boolean {
+    if (this.#attachment) this.#end("detach");
+    if (lost === this.#prog) {
+      this.#prog = undefined;
+      lost.put();
+    }
+    return true;
   }
 
   /** The device, cgroup or other target disappeared. */
@@ -144,7 +155,8 @@ export class Link extends KObject {
     this.#kernel.events.emit({
       what,
       linkId: this.id,
-      progId: this.#prog.id,
+      ...(this.#prog ? { progId: this.#prog.id } : {}),
+      attachType: this.attachType,
       ...(ifindex === undefined ? {} : { ifindex }),
     });
   }
@@ -152,7 +164,7 @@ export class Link extends KObject {
   protected override release(): void {
     if (this.#attachment) this.#end("detach");
     this.#kernel.links.remove(this);
-    this.#prog.put();
+    this.#prog?.put();
   }
 }
 

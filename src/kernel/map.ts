@@ -13,7 +13,7 @@ import type { BtfRecord } from "../verifier/btf_record.ts";
 import type { VerifierMap } from "../verifier/platform.ts";
 import type { KBtf } from "./btf_cmds.ts";
 import type { Kernel } from "./kernel.ts";
-import { heldBySlots } from "./map_slots.ts";
+import { dropHeld, heldBySlots } from "./map_slots.ts";
 import { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
 
@@ -171,6 +171,12 @@ export class KMap extends KObject implements VerifierMap {
     if (this.facts.btf) yield this.facts.btf;
     if (this.facts.inner) yield this.facts.inner;
     yield* heldBySlots(this.#kernel, this.map);
+  }
+
+  override lose(lost: KObject): boolean {
+    if (lost === this.facts.btf || lost === this.facts.inner) return false;
+    dropHeld(this.#kernel, this.map, lost);
+    return true;
   }
 
   protected override release(): void {

@@ -9,7 +9,7 @@ import { EINVAL, ENOTSUPP } from "../abi/errno.ts";
 import type { BpfMap } from "../maps/bpf_map.ts";
 import { mapMetaEqual } from "../maps/create.ts";
 import type { SlotHooks } from "../maps/map_type.ts";
-import { readSlotWords } from "../maps/slots.ts";
+import { dropSlots, readSlotWords } from "../maps/slots.ts";
 import type { VAddr } from "../memory/memory.ts";
 import type { VerifiedProg } from "../verifier/platform.ts";
 import type { Fd } from "./bpf.ts";
@@ -58,6 +58,12 @@ export function* heldBySlots(kernel: Kernel, map: BpfMap): Iterable<KObject> {
     const obj = slot && held(kernel, slot);
     if (obj) yield obj;
   }
+}
+
+/** Empties the slots that hold the object. */
+export function dropHeld(kernel: Kernel, map: BpfMap, obj: KObject): void {
+  const held = HELD_BY_TYPE[map.attr.type];
+  if (held) dropSlots(map, (lo, hi) => held(kernel, { lo, hi }) === obj);
 }
 
 const progOfSlot = (kernel: Kernel, { hi }: Slot): KObject | undefined => (hi ? kernel.progs.find(hi) : undefined);

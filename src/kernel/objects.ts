@@ -11,7 +11,8 @@ import { BpfError, ENOENT } from "../abi/errno.ts";
 export type IdKind = "map" | "prog" | "btf" | "link";
 /** Objects that fds stand for but that have no global id. */
 export type FileKind = "token" | "iter" | "cgroup" | "netns" | "bpffs" | "perf_event" | "stats" | "socket";
-export type ObjKind = IdKind | FileKind;
+/** "gone": an fd whose object was deleted by force. */
+export type ObjKind = IdKind | FileKind | "gone";
 
 export abstract class KObject {
   abstract readonly kind: ObjKind;
@@ -47,6 +48,14 @@ export abstract class KObject {
     return [];
   }
 
+  /**
+   * `lost` is taken away by force: gives up every reference to it and goes on without. False: this object cannot live
+   * without it, and must go too.
+   */
+  lose(_lost: KObject): boolean {
+    return false;
+  }
+
   /** Gives up what the object holds: its id, references, memory. */
   protected abstract release(): void;
 }
@@ -56,6 +65,8 @@ export interface Root {
   /** For people: "fd 4 of process 2", "pin /sys/fs/bpf/p". */
   readonly who: string;
   readonly obj: KObject;
+  /** Ends this hold by force; absent: it ends only by itself. */
+  readonly release?: () => void;
 }
 
 /** Objects of one kind by id. */

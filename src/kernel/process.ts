@@ -11,6 +11,7 @@ import type {
   BatchResult,
   Bpf,
   BpfEvent,
+  Broken,
   BtfInfo,
   EventSubscription,
   Fd,
@@ -27,6 +28,7 @@ import type {
   TestRunResult,
 } from "./bpf.ts";
 import { loadBtf } from "./btf_cmds.ts";
+import { deleteByForce } from "./force.ts";
 import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
 import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
@@ -167,6 +169,16 @@ export class Process extends Task implements Bpf {
   linkGetFdById(id: number): Fd {
     this.#admin();
     return this.install(this.kernel.links.at(id));
+  }
+
+  mapDelete(id: number): readonly Broken[] {
+    this.#admin();
+    return this.as(() => deleteByForce(this.kernel, this.kernel.maps.at(id)));
+  }
+
+  progUnload(id: number): readonly Broken[] {
+    this.#admin();
+    return this.as(() => deleteByForce(this.kernel, this.kernel.progs.at(id)));
   }
 
   #admin(): void {
