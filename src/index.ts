@@ -23,6 +23,7 @@ export type { Process } from "./kernel/process.ts";
 export { type AttachOptions, BpfLink } from "./loader/attach.ts";
 export { EventReader } from "./loader/events.ts";
 export { loadAlone, type Verdict } from "./loader/load_alone.ts";
+export { LocalMaps } from "./loader/local_maps.ts";
 export { BpfMap } from "./loader/map.ts";
 export { BpfObject, type LoadOptions, type OpenOptions, openObject } from "./loader/object.ts";
 export { BpfProg } from "./loader/prog.ts";

@@ -345,6 +345,24 @@ export interface EventSubscription extends AsyncIterable<BpfEvent | { readonly m
   close(): void;
 }
 
+/** An object as root sees it. */
+export interface ObjectView {
+  readonly kind: "prog" | "map" | "link" | "btf";
+  readonly id: number;
+  readonly name: string;
+  readonly refs: number;
+  /** One for each reference. */
+  readonly holders: readonly HolderView[];
+}
+
+/** One reference to an object. */
+export type HolderView =
+  | { readonly by: "fd"; readonly pid: number; readonly comm: string; readonly fd: number }
+  | { readonly by: "pin"; readonly path: string }
+  /** A place of attachment that is no link. */
+  | { readonly by: "attachment"; readonly what: string }
+  | { readonly by: "object"; readonly kind: string; readonly id: number; readonly name: string };
+
 /** One thing that worked before an object was deleted by force and does not any more. */
 export interface Broken {
   /** "fd 4 of process 2", "link 3", "program 7 'filter'", ... */
@@ -436,6 +454,8 @@ export interface Bpf {
   /** A readable fd with the output of an iterator. */
   iterCreate?(linkFd: Fd): Fd;
 
+  /** Everything loaded and who holds it; needs CAP_SYS_ADMIN. skep's extension. @throws EPERM */
+  objects?(): readonly ObjectView[];
   /**
    * Deletes a map or unloads a program whoever holds it, as rmmod takes a module away; needs CAP_SYS_ADMIN. skep's
    * extension: Linux has no such command. @returns what was broken @throws EPERM, ENOENT

@@ -31,7 +31,7 @@ function remove(kernel: Kernel, obj: KObject, broken: Broken[], going: Set<KObje
     if (!("by" in holder)) {
       if (!holder.release) throw new Error(`${holder.who} does not let go of ${lost}`);
       holder.release();
-      broken.push({ who: holder.who, what: holder.who.startsWith("fd ") ? "closed" : "detached", lost });
+      broken.push({ who: holder.who, what: holder.fd ? "closed" : "detached", lost });
       continue;
     }
     const { by } = holder;

@@ -13,7 +13,8 @@ export function* roots(kernel: Kernel): Iterable<Root> {
   const mountNamespaces = new Set([kernel.initMountns]);
   for (const proc of kernel.processes) {
     for (const [fd, { obj }] of proc.fdTable.entries()) {
-      yield { who: `fd ${fd} of process ${proc.pid}`, obj, release: () => proc.fdTable.lose(fd) };
+      const { pid, comm } = proc;
+      yield { who: `fd ${fd} of process ${pid}`, obj, fd: { pid, comm, fd }, release: () => proc.fdTable.lose(fd) };
     }
     yield { who: `process ${proc.pid}`, obj: proc.netns };
     yield { who: `process ${proc.pid}`, obj: proc.cgroup };

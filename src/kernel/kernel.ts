@@ -58,6 +58,11 @@ export interface KernelOptions {
   readonly platform?: Platform;
   /** Engine of programs that nobody asks for by name; default jit. */
   readonly engine?: EngineName;
+  /**
+   * Info tells global ids only to those with CAP_SYS_ADMIN, as the first proposals of bpf(2) had it. Default false: Linux
+   * tells the id of an object to everyone who has an fd on it.
+   */
+  readonly idsForRootOnly?: boolean;
   /** 64 KiB pages of linear memory. */
   readonly initialPages?: number;
   readonly maxPages?: number;
@@ -77,6 +82,7 @@ export class Kernel {
   readonly memory: Memory;
   readonly platform: Platform;
   readonly engine: EngineName;
+  readonly idsForRootOnly: boolean;
   readonly maps = new IdTable<KMap>("map");
   readonly progs = new IdTable<Prog>("program");
   readonly btfs = new IdTable<KBtf>("BTF");
@@ -134,6 +140,7 @@ export class Kernel {
     const btf = kernelBtf instanceof Uint8Array ? parseBtf(kernelBtf) : kernelBtf;
     this.platform = options.platform ?? (btf ? linux618(btf) : builtinPlatform());
     this.engine = options.engine ?? "jit";
+    this.idsForRootOnly = options.idsForRootOnly ?? false;
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
     this.objects = new ObjHeap(this);

@@ -65,6 +65,8 @@ export interface Root {
   /** For people: "fd 4 of process 2", "pin /sys/fs/bpf/p". */
   readonly who: string;
   readonly obj: KObject;
+  /** Where the hold is an fd. */
+  readonly fd?: { readonly pid: number; readonly comm: string; readonly fd: number };
   /** Ends this hold by force; absent: it ends only by itself. */
   readonly release?: () => void;
 }

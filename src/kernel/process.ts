@@ -20,6 +20,7 @@ import type {
   MapCreateAttr,
   MapInfo,
   MapReader,
+  ObjectView,
   ObjInfo,
   ProgInfo,
   ProgLoadAttr,
@@ -39,6 +40,7 @@ import { progLoad } from "./prog_load.ts";
 import { Task } from "./task.ts";
 import { progTestRun } from "./test_run.ts";
 import { rawTracepointOpen } from "./trace_link.ts";
+import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
   #readable(fd: Fd): KMap {
@@ -171,6 +173,11 @@ export class Process extends Task implements Bpf {
     return this.install(this.kernel.links.at(id));
   }
 
+  objects(): readonly ObjectView[] {
+    this.#admin();
+    return objectViews(this.kernel);
+  }
+
   mapDelete(id: number): readonly Broken[] {
     this.#admin();
     return this.as(() => deleteByForce(this.kernel, this.kernel.maps.at(id)));
@@ -202,20 +209,25 @@ export class Process extends Task implements Bpf {
   }
 
   mapInfo(fd: Fd): MapInfo {
-    return mapInfo(this.mapAt(fd));
+    return this.#seen(mapInfo(this.mapAt(fd)));
   }
 
   progInfo(fd: Fd): ProgInfo {
-    return progInfo(this.progAt(fd));
+    return this.#seen(progInfo(this.progAt(fd), this.caps));
   }
 
   btfInfo(fd: Fd): BtfInfo {
     const btf = this.btfAt(fd);
-    return { id: btf.id, name: btf.name, kernelBtf: btf.kernelBtf, bytes: btf.bytes.slice() };
+    return this.#seen({ id: btf.id, name: btf.name, kernelBtf: btf.kernelBtf, bytes: btf.bytes.slice() });
   }
 
   linkInfo(fd: Fd): LinkInfo {
-    return this.linkAt(fd).info();
+    return this.#seen(this.linkAt(fd).info());
+  }
+
+  /** Info with the ids that this process may know. */
+  #seen<T extends { readonly id: number }>(info: T): T {
+    return this.caps.sysAdmin || !this.kernel.idsForRootOnly ? info : hideIds(info);
   }
 
   // --- links
@@ -286,6 +298,16 @@ export class Process extends Task implements Bpf {
   subscribe(capacity?: number): EventSubscription {
     return this.kernel.events.subscribe(capacity);
   }
+}
+
+/** Members of info structs that are global ids. */
+const ID_MEMBERS = ["id", "progId", "mapId", "btfId", "attachBtfObjId", "targetObjId"];
+
+function hideIds<T extends { readonly id: number }>(info: T): T {
+  const hidden: Record<string, unknown> = { ...info };
+  for (const name of ID_MEMBERS) if (name in hidden) hidden[name] = 0;
+  if ("mapIds" in hidden) hidden["mapIds"] = [];
+  return hidden as T;
 }
 
 /** How events name an object. */

@@ -1,10 +1,13 @@
 /** struct bpf_prog_info of a program. */
 import { encode } from "../isa/codec.ts";
+import type { Caps } from "../verifier/platform.ts";
 import type { ProgInfo } from "./bpf.ts";
 import type { Prog } from "./prog.ts";
 
-export function progInfo(prog: Prog): ProgInfo {
+/** Without CAP_BPF the instructions and what describes them are left out (bpf_prog_get_info_by_fd()). */
+export function progInfo(prog: Prog, caps: Pick<Caps, "bpf">): ProgInfo {
   const { facts } = prog;
+  const nothing = new Uint8Array();
   return {
     type: prog.type,
     id: prog.id,
@@ -19,11 +22,11 @@ export function progInfo(prog: Prog): ProgInfo {
     attachBtfId: facts.attachBtfId,
     expectedAttachType: facts.expectedAttachType,
     ifindex: 0,
-    xlated: encode(prog.image.insns),
+    xlated: caps.bpf ? encode(prog.image.insns) : nothing,
     verifiedInsns: prog.verified.stats.insnsProcessed,
     runTimeNs: 0n,
     runCnt: prog.runCount,
-    funcInfo: facts.funcInfo,
-    lineInfo: facts.lineInfo,
+    funcInfo: caps.bpf ? facts.funcInfo : nothing,
+    lineInfo: caps.bpf ? facts.lineInfo : nothing,
   };
 }
