@@ -1,7 +1,8 @@
 /** BPF_PROG_ATTACH, DETACH and QUERY: attachments without links. */
+
+import { PROG_ATTACH, PROG_QUERY } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import type { ProgAttachAttr, ProgQueryAttr, ProgQueryResult } from "../../kernel/bpf.ts";
-import { PROG_ATTACH, PROG_QUERY } from "./attr.ts";
 import type { Commands } from "./command.ts";
 
 function pack(cmd: Commands, a: ProgAttachAttr): Uint8Array {

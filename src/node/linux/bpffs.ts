@@ -1,12 +1,13 @@
 /** Pins: bpf file systems and the objects in them. */
 import { unlinkSync } from "node:fs";
 import { dirname } from "node:path";
+import { OBJ } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
+import { cString } from "../../abi/cstring.ts";
 import { BpfError, EINVAL, ENOENT, ERRNO, type Errno } from "../../abi/errno.ts";
 import type { Fd } from "../../kernel/bpf.ts";
-import { OBJ } from "./attr.ts";
 import { type Commands, commandError } from "./command.ts";
-import { cString, type Sys } from "./sys.ts";
+import type { Sys } from "./sys.ts";
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 

@@ -1,7 +1,8 @@
 /** bpf(2) itself: one command with one attr, and what its errors say. */
+
+import { MAP_CREATE } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, EACCES, EINVAL, ENOSYS, EPERM, type Errno, errnoName } from "../../abi/errno.ts";
-import { MAP_CREATE } from "./attr.ts";
 import { Sys } from "./sys.ts";
 
 /** enum bpf_cmd, in order. */

@@ -1,8 +1,10 @@
 /** Network devices, and programs on them without links: IFLA_XDP, and tc filters below a clsact qdisc. */
+
+import { fromCString } from "../../abi/cstring.ts";
 import { BpfError, ENODEV } from "../../abi/errno.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
 import { type Attr, Netlink, NLM_F_CREATE, NLM_F_EXCL, readAttrs, u32Of } from "./netlink.ts";
-import { fromCString, type Sys } from "./sys.ts";
+import type { Sys } from "./sys.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;

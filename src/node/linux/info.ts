@@ -1,14 +1,14 @@
 /** BPF_OBJ_GET_INFO_BY_FD: programs, BTF and links. Arrays are asked for in a second call, when their sizes are known. */
 import { readlinkSync } from "node:fs";
+import { BTF_INFO, INFO_BY_FD, LINK_INFO, LINK_INFO_ROOM, PROG_INFO } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
+import { fromCString } from "../../abi/cstring.ts";
 import { BpfError, EBADF, EINVAL } from "../../abi/errno.ts";
+import type { Members, Struct } from "../../abi/struct.ts";
 import { toHex } from "../../bytes/hex.ts";
 import type { BtfInfo, Fd, LinkInfo, ObjInfo, ProgInfo } from "../../kernel/bpf.ts";
-import { BTF_INFO, INFO_BY_FD, LINK_INFO, LINK_INFO_ROOM, PROG_INFO } from "./attr.ts";
 import type { Commands } from "./command.ts";
 import { fdInfo } from "./maps.ts";
-import type { Members, Struct } from "./struct.ts";
-import { fromCString } from "./sys.ts";
 
 /** Fills `info`, whose pointers are set. */
 function ask(cmd: Commands, what: string, fd: Fd, info: Uint8Array, ...keep: unknown[]): void {

@@ -1,9 +1,11 @@
 /** Attachments as links: which part of the attr an attach type needs. */
+
+import { LINK_CREATE, RAW_TRACEPOINT } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
+import { cString } from "../../abi/cstring.ts";
 import type { Fd, LinkCreateAttr } from "../../kernel/bpf.ts";
-import { LINK_CREATE, RAW_TRACEPOINT } from "./attr.ts";
 import type { Commands } from "./command.ts";
-import { cString, type Sys } from "./sys.ts";
+import type { Sys } from "./sys.ts";
 
 type Pack = (sys: Sys, head: Head, a: LinkCreateAttr, keep: unknown[]) => Uint8Array;
 

@@ -9,6 +9,15 @@
  * Events  onEvent() never calls: Linux does not tell who attached what.
  */
 import { existsSync, readFileSync } from "node:fs";
+import {
+  BTF_LOAD,
+  ENABLE_STATS,
+  GET_ID,
+  ITER_CREATE,
+  LINK_DETACH,
+  LINK_UPDATE,
+  PROG_BIND_MAP,
+} from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, ENOENT } from "../../abi/errno.ts";
 import type {
@@ -34,7 +43,6 @@ import type {
   TestRunResult,
 } from "../../kernel/bpf.ts";
 import { attachProg, detachProg, queryProgs } from "./attach.ts";
-import { BTF_LOAD, ENABLE_STATS, GET_ID, ITER_CREATE, LINK_DETACH, LINK_UPDATE, PROG_BIND_MAP } from "./attr.ts";
 import { objGet, objPin, objUnpin } from "./bpffs.ts";
 import { Commands } from "./command.ts";
 import { btfInfo, kindOf, linkInfo, needKind, progInfo } from "./info.ts";

@@ -1,10 +1,10 @@
 /** Commands on maps: create, elements, batches. What a map's buffers measure is asked once per fd. */
 import { readFileSync } from "node:fs";
+import { INFO_BY_FD, MAP_BATCH, MAP_CREATE, MAP_ELEM, MAP_INFO } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, EINVAL, ENOENT } from "../../abi/errno.ts";
 import type { BatchAttr, BatchResult, Fd, MapCreateAttr, MapInfo } from "../../kernel/bpf.ts";
 import { MAP_TYPES } from "../../maps/table.ts";
-import { INFO_BY_FD, MAP_BATCH, MAP_CREATE, MAP_ELEM, MAP_INFO } from "./attr.ts";
 import { type Commands, commandError, exactly } from "./command.ts";
 
 interface Sizes {

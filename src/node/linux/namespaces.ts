@@ -1,9 +1,9 @@
 /** Network namespaces and cgroups as fds. A namespace made here ends with the last fd, device reference and thread in it. */
 import { existsSync, readFileSync } from "node:fs";
+import { cString } from "../../abi/cstring.ts";
 import { BpfError, ENOENT } from "../../abi/errno.ts";
 import type { Fd } from "../../kernel/bpf.ts";
 import type { LinuxBpf } from "./linux_bpf.ts";
-import { cString } from "./sys.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const O_CLOEXEC = 0o2000000;

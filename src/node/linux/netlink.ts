@@ -4,9 +4,11 @@
  * A message is a header, a fixed struct (struct ifinfomsg, struct tcmsg) and attributes; an attribute is u16 length, u16
  * type, data padded to 4. Errors of the kernel are BpfErrors with the words of its extended acknowledgement.
  */
+
+import { fromCString } from "../../abi/cstring.ts";
 import { BpfError, EINVAL, type Errno } from "../../abi/errno.ts";
 import { ByteWriter } from "../../bytes/writer.ts";
-import { fromCString, type Sys } from "./sys.ts";
+import type { Sys } from "./sys.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;

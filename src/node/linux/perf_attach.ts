@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as abi from "../../abi/bpf.ts";
+import { cString } from "../../abi/cstring.ts";
 import { BpfError, EINVAL, ENOENT } from "../../abi/errno.ts";
 import type { Fd, PerfTarget } from "../../kernel/bpf.ts";
 import type { LinuxBpf } from "./linux_bpf.ts";
@@ -14,7 +15,6 @@ import {
   PERF_TYPE_TRACEPOINT,
   type PerfEventAttr,
 } from "./perf_event.ts";
-import { cString } from "./sys.ts";
 import { fileOffsetOf } from "./uprobe_symbol.ts";
 
 const TRACEFS = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];

@@ -1,5 +1,5 @@
 /** perf_event_open(2): struct perf_event_attr and its ioctls. */
-import { struct } from "./struct.ts";
+import { struct } from "../../abi/struct.ts";
 import { type Sys, sysError } from "./sys.ts";
 
 export const PERF_TYPE_SOFTWARE = 1;

@@ -1,5 +1,8 @@
 /** Commands on programs: load with its log, test run. */
+
+import { PROG_LOAD, TEST_RUN } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
+import { cString, fromCString } from "../../abi/cstring.ts";
 import { ENOSPC, type Errno } from "../../abi/errno.ts";
 import {
   type Fd,
@@ -11,10 +14,8 @@ import {
   type VerifierStats,
 } from "../../kernel/bpf.ts";
 import { PROG_TYPES, type TestRunKind } from "../../progs/prog_types.ts";
-import { PROG_LOAD, TEST_RUN } from "./attr.ts";
 import { type Commands, commandError } from "./command.ts";
 import { checkName } from "./maps.ts";
-import { cString, fromCString } from "./sys.ts";
 
 const FIRST_LOG = (1 << 16) - 1;
 /** What kernels before 5.2 take. */

@@ -114,14 +114,3 @@ export class Sys {
 export function sysError(errno: number, message: string, context: Record<string, unknown> = {}): BpfError {
   return new BpfError(errno as Errno, message, { ...context, errno: errnoName(errno) });
 }
-
-/** NUL-terminated, as system calls take names and paths. */
-export function cString(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
-}
-
-/** Text up to the first NUL. */
-export function fromCString(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
-}

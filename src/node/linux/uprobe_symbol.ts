@@ -3,9 +3,10 @@
  *
  * Reads ELF64, little-endian, and of it only symbol tables and program headers; src/elf reads BPF objects more strictly.
  */
+
+import { fromCString } from "../../abi/cstring.ts";
 import { BpfError, EINVAL, ENOENT } from "../../abi/errno.ts";
 import { readFile } from "../files.ts";
-import { fromCString } from "./sys.ts";
 
 const ELF64_LE = [0x7f, 0x45, 0x4c, 0x46, 2, 1];
 const SHT_SYMTAB = 2;

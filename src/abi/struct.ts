@@ -1,10 +1,15 @@
 /**
  * C structs as tables: members in order give a layout, a layout packs and unpacks bytes.
  *
- * Sizes  "u32", "s32" are numbers; "u64" is a bigint when unpacked; "ptr" is packed from an address or from bytes (their
- *        address) and unpacked as a number; a number n is n bytes of text with NULs behind. Members are aligned as C does.
+ * Sizes  "u32", "s32" are numbers; "u64" and "ptr" are bigints when unpacked; "ptr" is packed from an address or from
+ *        bytes, whose address the caller knows; a number n is n bytes of text with NULs behind. Members are aligned as C does.
  */
-import { fromCString, type Sys } from "./sys.ts";
+import { fromCString } from "./cstring.ts";
+
+/** Where the bytes that a "ptr" points to lie, for whoever reads the struct: a process on Linux, or a UserMemory. */
+export interface Addresses {
+  addressOf(bytes: Uint8Array): number;
+}
 
 type Kind = "u8" | "u16" | "u32" | "s32" | "u64" | "ptr" | number;
 
@@ -19,25 +24,33 @@ type Packed<K> = K extends "u64"
       ? string
       : number;
 
-type Unpacked<K> = K extends "u64" ? bigint : K extends number ? string : number;
+type Unpacked<K> = K extends "u64" | "ptr" ? bigint : K extends number ? string : number;
 
 export type Fields<M extends Members> = { readonly [N in keyof M]?: Packed<M[N]> | undefined };
 
 export interface Struct<M extends Members> {
   readonly size: number;
-  pack(sys: Sys, fields: Fields<M>): Uint8Array<ArrayBuffer>;
+  pack(at: Addresses, fields: Fields<M>): Uint8Array<ArrayBuffer>;
   /** Members beyond the bytes are 0: an older kernel knows a shorter struct. */
   unpack(bytes: Uint8Array): { readonly [N in keyof M]: Unpacked<M[N]> };
   offsetOf(member: keyof M & string): number;
+  /** Just behind the member (offsetofend). */
+  endOf(member: keyof M & string): number;
+  /** Writes members in place. */
+  put(bytes: Uint8Array, at: Addresses, fields: Fields<M>): void;
 }
 
 const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, ptr: 8 } as const;
+
+function sizeOf(kind: Kind): number {
+  return typeof kind === "number" ? kind : SIZES[kind];
+}
 
 export function struct<const M extends Members>(members: M): Struct<M> {
   let end = 0;
   let align = 1;
   const layout = Object.entries(members).map(([name, kind]) => {
-    const size = typeof kind === "number" ? kind : SIZES[kind];
+    const size = sizeOf(kind);
     const alignment = typeof kind === "number" ? 1 : size;
     const off = Math.ceil(end / alignment) * alignment;
     align = Math.max(align, alignment);
@@ -46,16 +59,19 @@ export function struct<const M extends Members>(members: M): Struct<M> {
   });
   const byName = new Map(layout.map((m) => [m.name, m]));
   const size = Math.ceil(end / align) * align;
+  const putAll = (bytes: Uint8Array, at: Addresses, fields: Fields<M>): void => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (const name in fields) {
+      const value = fields[name] as unknown;
+      const member = byName.get(name);
+      if (value !== undefined && member) put(at, view, member.off, member.kind, value);
+    }
+  };
   return {
     size,
-    pack(sys, fields) {
+    pack(at, fields) {
       const out = new Uint8Array(size);
-      const view = new DataView(out.buffer);
-      for (const name in fields) {
-        const value = fields[name] as unknown;
-        const member = byName.get(name);
-        if (value !== undefined && member) put(sys, view, member.off, member.kind, value);
-      }
+      putAll(out, at, fields);
       return out;
     },
     unpack(bytes) {
@@ -67,27 +83,32 @@ export function struct<const M extends Members>(members: M): Struct<M> {
       return out as ReturnType<Struct<M>["unpack"]>;
     },
     offsetOf: (member) => byName.get(member)!.off,
+    endOf(member) {
+      const { off, kind } = byName.get(member)!;
+      return off + sizeOf(kind);
+    },
+    put: putAll,
   };
 }
 
-function put(sys: Sys, view: DataView, off: number, kind: Kind, value: unknown): void {
+function put(at: Addresses, view: DataView, off: number, kind: Kind, value: unknown): void {
   if (typeof kind === "number") {
     const text = new TextEncoder().encode(value as string).subarray(0, kind);
-    new Uint8Array(view.buffer).set(text, off);
+    new Uint8Array(view.buffer, view.byteOffset).set(text, off);
     return;
   }
   if (kind === "u8") view.setUint8(off, value as number);
   else if (kind === "u16") view.setUint16(off, value as number, true);
-  else if (kind === "u64" || kind === "ptr") putU64(sys, view, off, value as number | bigint | Uint8Array);
+  else if (kind === "u64" || kind === "ptr") putU64(at, view, off, value as number | bigint | Uint8Array);
   else view.setUint32(off, value as number, true);
 }
 
-function putU64(sys: Sys, view: DataView, off: number, value: number | bigint | Uint8Array): void {
+function putU64(at: Addresses, view: DataView, off: number, value: number | bigint | Uint8Array): void {
   if (typeof value === "bigint") {
     view.setBigUint64(off, value, true);
     return;
   }
-  const n = typeof value === "number" ? value : sys.addressOf(value);
+  const n = typeof value === "number" ? value : at.addressOf(value);
   view.setUint32(off, n >>> 0, true);
   view.setUint32(off + 4, Math.floor(n / 2 ** 32), true);
 }
@@ -104,9 +125,8 @@ function take(view: DataView, off: number, kind: Kind): unknown {
     case "s32":
       return view.getInt32(off, true);
     case "u64":
-      return view.getBigUint64(off, true);
     case "ptr":
-      return Number(view.getBigUint64(off, true));
+      return view.getBigUint64(off, true);
     default:
       return kind satisfies never;
   }

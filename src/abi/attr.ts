@@ -22,6 +22,8 @@ export const MAP_CREATE = struct({
   map_extra: "u64",
   value_type_btf_obj_fd: "s32",
   map_token_fd: "s32",
+  excl_prog_hash: "ptr",
+  excl_prog_hash_size: "u32",
 });
 
 /** LOOKUP, UPDATE, DELETE, GET_NEXT_KEY (value = next_key), LOOKUP_AND_DELETE, FREEZE (map_fd alone). */
@@ -67,6 +69,10 @@ export const PROG_LOAD = struct({
   core_relo_rec_size: "u32",
   log_true_size: "u32",
   prog_token_fd: "s32",
+  fd_array_cnt: "u32",
+  signature: "ptr",
+  signature_size: "u32",
+  keyring_id: "s32",
 });
 
 /** OBJ_PIN, OBJ_GET. */
@@ -104,7 +110,7 @@ export const TEST_RUN = struct({
 });
 
 /** GET_NEXT_ID (start_id), GET_FD_BY_ID (start_id is the id). */
-export const GET_ID = struct({ start_id: "u32", next_id: "u32", open_flags: "u32" });
+export const GET_ID = struct({ start_id: "u32", next_id: "u32", open_flags: "u32", fd_by_id_token_fd: "s32" });
 
 export const INFO_BY_FD = struct({ bpf_fd: "u32", info_len: "u32", info: "ptr" });
 
@@ -191,6 +197,8 @@ export const LINK_UPDATE = struct({ link_fd: "u32", new_prog_fd: "u32", flags: "
 export const LINK_DETACH = struct({ link_fd: "u32" });
 export const ENABLE_STATS = struct({ type: "u32" });
 export const ITER_CREATE = struct({ link_fd: "u32", flags: "u32" });
+export const TOKEN_CREATE = struct({ flags: "u32", bpffs_fd: "u32" });
+export const PROG_STREAM_READ = struct({ stream_buf: "ptr", stream_buf_len: "u32", stream_id: "u32", prog_fd: "u32" });
 export const PROG_BIND_MAP = struct({ prog_fd: "u32", map_fd: "u32", flags: "u32" });
 
 // --- struct bpf_*_info
@@ -254,6 +262,8 @@ export const MAP_INFO = struct({
   btf_value_type_id: "u32",
   btf_vmlinux_id: "u32",
   map_extra: "u64",
+  hash: "ptr",
+  hash_size: "u32",
 });
 
 export const BTF_INFO = struct({
