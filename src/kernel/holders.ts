@@ -16,6 +16,9 @@ export function* roots(kernel: Kernel): Iterable<Root> {
       const { pid, comm } = proc;
       yield { who: `fd ${fd} of process ${pid}`, obj, fd: { pid, comm, fd }, release: () => proc.fdTable.lose(fd) };
     }
+    for (const mapping of proc.mappings) {
+      yield { who: `memory of process ${proc.pid}`, obj: mapping.obj, release: () => mapping.close() };
+    }
     yield { who: `process ${proc.pid}`, obj: proc.netns };
     yield { who: `process ${proc.pid}`, obj: proc.cgroup };
     mountNamespaces.add(proc.mountns);

@@ -110,6 +110,8 @@ export class Kernel {
   dying: KMap | undefined;
   /** Whether a network device has this ifindex. */
   deviceExists: (ifindex: number) => boolean = () => false;
+  /** What subsystems take down when the kernel is powered off. */
+  readonly onShutdown: (() => void)[] = [];
   /** Told of each new network namespace. */
   readonly onNetns: ((netns: NetNs) => void)[] = [];
   /** Called when the outermost run of programs is over: deferred work of subsystems. */
@@ -288,6 +290,23 @@ export class Kernel {
       this.#ksyms.set(name, addr);
     }
     return addr;
+  }
+
+  /**
+   * Power off: every process exits, what is mounted and what the subsystems hold goes. Afterwards an error of ours is all
+   * that can be left: assertEmpty() tells.
+   */
+  shutdown(): void {
+    for (const process of [...this.#processes]) process.exit();
+    this.bpffs.clear();
+    for (const down of this.onShutdown) down();
+    for (const cgroup of [...this.cgroups.root.descendants()].reverse()) {
+      if (cgroup !== this.cgroups.root) this.cgroups.remove(cgroup);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.shutdown();
   }
 
   /** For tests. @throws Error listing what is still there: objects, pins, linear memory */

@@ -5,18 +5,18 @@ import { PerfRing } from "../maps/perf_ring.ts";
 import { MAP_RECORD, PERF_RING, RING } from "../maps/record.ts";
 import { consumeRingbuf, ringOf } from "../maps/ringbuf.ts";
 import type { MapReader, MapRecord } from "./bpf.ts";
-import type { Kernel } from "./kernel.ts";
 import type { KMap } from "./map.ts";
+import type { Mapping, Task } from "./task.ts";
 
 /** Data pages per CPU of a perf event array's reader. */
 const PERF_PAGES = 64;
 
-export function openMapReader(kernel: Kernel, map: KMap): MapReader {
+export function openMapReader(task: Task, map: KMap): MapReader {
   switch (map.type) {
     case BPF_MAP_TYPE_RINGBUF:
-      return new Reader(kernel, map, ringSource(map));
+      return new Reader(task, map, ringSource(map));
     case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
-      return new Reader(kernel, map, perfSource(map));
+      return new Reader(task, map, perfSource(map));
     default:
       throw map.map.error(EINVAL, "only ring buffers and perf event arrays have a reader");
   }
@@ -78,20 +78,21 @@ function perfSource(map: KMap): Source {
   };
 }
 
-/** Holds the map while it is open. */
-class Reader implements MapReader {
-  readonly #kernel: Kernel;
-  readonly #map: KMap;
+/** Holds the map while it is open, as memory that the process has mapped. */
+class Reader implements MapReader, Mapping {
+  readonly obj: KMap;
+  readonly #task: Task;
   readonly #source: Source;
   #listener: (() => void) | undefined;
   #seen = 0n;
   #closed = false;
 
-  constructor(kernel: Kernel, map: KMap, source: Source) {
-    this.#kernel = kernel;
-    this.#map = map.get();
+  constructor(task: Task, map: KMap, source: Source) {
+    this.#task = task;
+    this.obj = map.get();
     this.#source = source;
-    kernel.afterRun.push(this.#poll);
+    task.mappings.add(this);
+    task.kernel.afterRun.push(this.#poll);
   }
 
   readonly #poll = (): void => {
@@ -114,8 +115,10 @@ class Reader implements MapReader {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#kernel.afterRun.splice(this.#kernel.afterRun.indexOf(this.#poll), 1);
+    const { afterRun } = this.#task.kernel;
+    afterRun.splice(afterRun.indexOf(this.#poll), 1);
+    this.#task.mappings.delete(this);
     this.#source.close();
-    this.#map.put();
+    this.obj.put();
   }
 }

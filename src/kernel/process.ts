@@ -110,7 +110,7 @@ export class Process extends Task implements Bpf {
   }
 
   mapReader(fd: Fd): MapReader {
-    return openMapReader(this.kernel, this.#readable(fd));
+    return openMapReader(this, this.#readable(fd));
   }
 
   // --- programs and BTF

@@ -30,11 +30,18 @@ export interface Namespaces {
   readonly cgroup: Cgroup;
 }
 
+/** Memory of an object that is mapped into the process: holds the object until it is closed or the process exits. */
+export interface Mapping {
+  readonly obj: KObject;
+  close(): void;
+}
+
 export abstract class Task {
   readonly kernel: Kernel;
   readonly pid: number;
   readonly comm: string;
   readonly fdTable: FdTable;
+  readonly mappings = new Set<Mapping>();
   #cred: Credentials;
   #netns: NetNs;
   #mountns: MountNs;
@@ -193,6 +200,7 @@ export abstract class Task {
     if (this.#exited) return;
     this.#exited = true;
     this.as(() => {
+      for (const mapping of [...this.mappings]) mapping.close();
       for (const fd of this.fds) this.fdTable.close(fd);
       this.#netns.put();
       this.#mountns.leave();

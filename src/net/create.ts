@@ -12,6 +12,9 @@ import { tcxLinkType } from "./tcx.ts";
 import { testRunners } from "./test_run.ts";
 import { xdpLinkType } from "./xdp_link.ts";
 
+/** ifindex of "lo", which is always there. */
+const LOOPBACK = 1;
+
 export class NetKernel extends Kernel {
   readonly net: Net;
 
@@ -24,6 +27,10 @@ export class NetKernel extends Kernel {
     this.linkTypes.register(xdpLinkType(this.net));
     this.linkTypes.register(tcxLinkType(this.net, "ingress"));
     this.linkTypes.register(tcxLinkType(this.net, "egress"));
+    this.onShutdown.push(() => {
+      for (const device of [...this.net.devices]) if (device.ifindex !== LOOPBACK) this.net.removeDevice(device);
+      this.net.sockets.clear();
+    });
     this.settle();
   }
 }

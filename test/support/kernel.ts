@@ -14,9 +14,7 @@ export function withKernel(body: (kernel: NetKernel, proc: Process) => void, opt
   const proc = kernel.spawn();
   body(kernel, proc);
   checkReferences(kernel);
-  for (const p of [...kernel.processes]) p.exit();
-  kernel.bpffs.clear();
-  for (const device of [...kernel.net.devices]) if (device.ifindex !== 1) kernel.net.removeDevice(device);
+  kernel.shutdown();
   kernel.assertEmpty();
 }
 
