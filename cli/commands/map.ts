@@ -6,6 +6,7 @@ import { valueNode } from "../../src/btf/format_value.ts";
 import { ByteWriter } from "../../src/bytes/writer.ts";
 import type { Bpf, Fd, MapInfo } from "../../src/kernel/bpf.ts";
 import { MAP_TYPES, mapTypeByName } from "../../src/maps/table.ts";
+import { deleteByForce } from "../bpftool/force.ts";
 import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
 import {
   type Answer,
@@ -32,7 +33,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   update: { usage: `${MAP} [key ${DATA}] [value { ${DATA} | MAP | PROG }] [any|exist|noexist]`, run: update },
   lookup: { usage: `${MAP} [key ${DATA}]`, run: lookup },
   getnext: { usage: `${MAP} [key ${DATA}]`, run: getNext },
-  delete: { usage: `${MAP} key ${DATA}`, run: remove },
+  delete: { usage: `${MAP} [key ${DATA}]`, run: remove },
   pin: { usage: `${MAP} PATH`, run: pin },
   freeze: { usage: MAP, run: freeze },
 };
@@ -276,9 +277,14 @@ const HOLDS: Readonly<Record<number, "prog" | "map">> = {
   [abi.BPF_MAP_TYPE_HASH_OF_MAPS]: "map",
 };
 
-function remove({ bpf, words }: Call): Answer {
+/** An element, as bpftool does; without a key the whole map, by force. */
+function remove({ bpf, words, io }: Call): Answer {
   const fd = selectOne(bpf, KINDS.map, words);
   const info = bpf.mapInfo(fd);
+  if (words.rest === 0) {
+    bpf.close(fd);
+    return deleteByForce(bpf, io, "map", info.id);
+  }
   if (!words.take("key")) throw new BpfError(EINVAL, `map '${info.name}': no key; wanted key BYTES`);
   const key = words.bytes("the key", info.keySize);
   words.end();

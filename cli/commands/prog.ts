@@ -12,6 +12,7 @@ import { AtomicFile, readFile } from "../../src/node/files.ts";
 import { runningKernelFacts } from "../../src/node/kernel_facts.ts";
 import { PROG_TYPES } from "../../src/progs/prog_types.ts";
 import { findSecDef } from "../../src/progs/sec.ts";
+import { deleteByForce } from "../bpftool/force.ts";
 import { hexDump } from "../bpftool/hex_dump.ts";
 import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
 import { type Answer, type Call, DONE, hexList, hexWords, objectCommand, type Verb } from "../bpftool/verbs.ts";
@@ -27,10 +28,20 @@ const VERBS: Readonly<Record<string, Verb>> = {
   load: { usage: "OBJ PATH [type TYPE] [map { idx IDX | name NAME } MAP] [pinmaps DIR]", run: (c) => load(c, false) },
   loadall: { usage: "OBJ DIR [type TYPE] [map { idx IDX | name NAME } MAP] [pinmaps DIR]", run: (c) => load(c, true) },
   pin: { usage: `${PROG} PATH`, run: pin },
+  unload: { usage: PROG, run: unload },
   run: { usage: `${PROG} data_in FILE [data_out FILE] [ctx_in FILE] [ctx_out FILE] [repeat N]`, run },
 };
 
 export const prog = objectCommand("prog", "show, load, pin, run and dump programs of a kernel", VERBS);
+
+/** By force, whoever holds it: skep's own verb. */
+function unload({ bpf, words, io }: Call): Answer {
+  const fd = selectOne(bpf, KINDS.prog, words);
+  const { id } = bpf.progInfo(fd);
+  bpf.close(fd);
+  words.end();
+  return deleteByForce(bpf, io, "program", id);
+}
 
 export function typeName(type: number): string {
   return PROG_TYPES[type]?.name ?? `type ${type}`;

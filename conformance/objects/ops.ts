@@ -176,6 +176,7 @@ export const OPS: readonly Op[] = [
     },
   },
   { name: "spawn", run: (scene, a) => scene.spawn(a) },
+  { name: "fork", run: (scene, a) => scene.fork(a) },
   { name: "exit", run: (scene, a) => scene.proc(a).exit() },
   { name: "add device", run: (scene) => void (scene.device(2) ?? scene.kernel.net.addDevice()) },
   {

@@ -50,6 +50,10 @@ export class Scene implements Disposable {
     this.kernel.spawn({ caps: n % 4 ? ALL_CAPS : NO_CAPS, cgroup: this.cgroup(n >> 2) });
   }
 
+  fork(n: number): void {
+    if (this.kernel.processes.size < MAX_PROCESSES) this.proc(n).fork();
+  }
+
   /** An fd of that kind; one in sixteen times any fd, and 99 where there is none. */
   fd(proc: Process, kind: ObjKind, n: number): Fd {
     const any = n % 16 === 15;

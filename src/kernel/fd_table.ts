@@ -71,6 +71,14 @@ export class FdTable {
     obj.putUser();
   }
 
+  /** The same numbers for the same objects, as a child process has them. */
+  copyTo(child: FdTable): void {
+    for (const [fd, entry] of this.#fds) {
+      entry.obj.getUser();
+      child.#fds.set(fd, entry);
+    }
+  }
+
   /** The object is deleted by force: the number stays taken, so that it cannot come to mean another object. */
   lose(fd: number): void {
     const { obj, mode } = this.#open(fd as Fd);

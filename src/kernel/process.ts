@@ -43,6 +43,14 @@ import { rawTracepointOpen } from "./trace_link.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
+  /** A child with the same fds, credentials and namespaces. */
+  fork(comm = this.comm): Process {
+    const { cred, netns, mountns, cgroup } = this;
+    const child = this.kernel.spawn({ ...cred, netns, mountns, cgroup, comm });
+    this.fdTable.copyTo(child.fdTable);
+    return child;
+  }
+
   #readable(fd: Fd): KMap {
     const map = this.mapAt(fd);
     if (this.fdTable.entry(fd).mode & BPF_F_WRONLY) throw map.map.error(EPERM, `fd ${fd} is write-only`);

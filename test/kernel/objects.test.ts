@@ -38,6 +38,18 @@ describe("fds", () => {
       kernel.assertEmpty();
     }));
 
+  it("a forked child has the same fds, of its own", () =>
+    withKernel((kernel, proc) => {
+      const a = array(proc);
+      proc.mapUpdateElem(a, u32(1), u32(5, 6));
+      const child = proc.fork("child");
+      expect(child.fds).toEqual([a]);
+      proc.exit();
+      expect(child.mapLookupElem(a, u32(1))).toEqual(u32(5, 6));
+      child.close(a);
+      expect(kernel.maps.size).toBe(0);
+    }));
+
   it("an fd of the wrong kind is EINVAL", () =>
     withKernel((_kernel, proc) => {
       const prog = load(proc, "r0 = 2\nexit");

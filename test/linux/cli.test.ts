@@ -1,8 +1,9 @@
 /** `skep run` and `skep verify` say the same with --kernel linux as on the in-process kernel. */
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { BPF_MAP_TYPE_ARRAY } from "../../src/abi/bpf.ts";
 import { cli } from "../support/cli.ts";
-import { whyNotLinux } from "../support/kernels.ts";
+import { whyNotLinux, withLinux } from "../support/kernels.ts";
 
 const path = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
 const capture = path("captures/traffic.pcapng");
@@ -34,6 +35,15 @@ describe.skipIf(whyNotLinux)("--kernel linux", () => {
       expect(sumsOf(steady(theirs))).toEqual(sumsOf(steady(ours)));
     });
   }
+
+  it("Linux deletes nothing by force", async () => {
+    await withLinux(async (bpf) => {
+      const attr = { mapType: BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 8, maxEntries: 1 };
+      const { id } = bpf.mapInfo(bpf.mapCreate(attr));
+      const { code, err } = await cli(["map", "delete", "id", `${id}`, "--kernel", "linux"]);
+      expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining("EOPNOTSUPP") });
+    });
+  });
 
   it("wrong usage", async () => {
     const verify = await cli(["verify", path("firewall/firewall.o"), "--kernel", "linux", "--btf", "x"]);
