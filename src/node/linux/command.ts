@@ -2,21 +2,9 @@
 
 import { MAP_CREATE } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
+import { BPF_CMD_NAMES } from "../../abi/enum_names.ts";
 import { BpfError, EACCES, EINVAL, ENOSYS, EPERM, type Errno, errnoName } from "../../abi/errno.ts";
 import { Sys } from "./sys.ts";
-
-/** enum bpf_cmd, in order. */
-const NAMES = `
-  MAP_CREATE MAP_LOOKUP_ELEM MAP_UPDATE_ELEM MAP_DELETE_ELEM MAP_GET_NEXT_KEY PROG_LOAD OBJ_PIN OBJ_GET
-  PROG_ATTACH PROG_DETACH PROG_TEST_RUN PROG_GET_NEXT_ID MAP_GET_NEXT_ID PROG_GET_FD_BY_ID MAP_GET_FD_BY_ID
-  OBJ_GET_INFO_BY_FD PROG_QUERY RAW_TRACEPOINT_OPEN BTF_LOAD BTF_GET_FD_BY_ID TASK_FD_QUERY
-  MAP_LOOKUP_AND_DELETE_ELEM MAP_FREEZE BTF_GET_NEXT_ID MAP_LOOKUP_BATCH MAP_LOOKUP_AND_DELETE_BATCH
-  MAP_UPDATE_BATCH MAP_DELETE_BATCH LINK_CREATE LINK_UPDATE LINK_GET_FD_BY_ID LINK_GET_NEXT_ID ENABLE_STATS
-  ITER_CREATE LINK_DETACH PROG_BIND_MAP TOKEN_CREATE PROG_STREAM_READ_BY_FD
-`
-  .trim()
-  .split(/\s+/)
-  .map((name) => `BPF_${name}`);
 
 const RLIMIT_MEMLOCK = 8;
 
@@ -64,7 +52,7 @@ export function commandError(
   cmd: number,
   context: Record<string, unknown> = {},
 ): BpfError {
-  return new BpfError(errno as Errno, `${what}: ${NAMES[cmd] ?? `command ${cmd}`}`, context);
+  return new BpfError(errno as Errno, `${what}: ${BPF_CMD_NAMES[cmd] ?? `command ${cmd}`}`, context);
 }
 
 /** Kernels before 5.11 count maps and programs as locked memory; @returns whether the limit was raised */
