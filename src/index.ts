@@ -1,6 +1,5 @@
 /** The library's exports, and nothing else. */
 export * as abi from "./abi/bpf.ts";
-export { ATTACH_TYPE_NAMES } from "./abi/enum_names.ts";
 export { BpfError, ERRNO, type Errno, type ErrnoName, errnoName } from "./abi/errno.ts";
 export { type Btf, parseBtf } from "./btf/btf.ts";
 export { BtfBuilder } from "./btf/build.ts";

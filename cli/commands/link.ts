@@ -1,5 +1,6 @@
 /** skep link: links of a kernel, with bpftool's words and JSON. */
 import * as abi from "../../src/abi/bpf.ts";
+import { ATTACH_TYPE_NAMES } from "../../src/abi/enum_names.ts";
 import type { LinkInfo } from "../../src/kernel/bpf.ts";
 import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
 import { type Answer, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";

@@ -7,9 +7,11 @@
  * Ids      global ids are plain numbers; 0 is none. An Fd is meaningful only in the Bpf (process) that returned it.
  */
 import type { VerifierStats } from "../verifier/error.ts";
+import type { BpfFs, FsPath } from "./bpffs/fs_api.ts";
 import type { Fd } from "./fd.ts";
 
 export { VerifierError, type VerifierStats } from "../verifier/error.ts";
+export type { BpfFs, FsPath, FsStat, MountOptions, OpenOptions, RenameOptions } from "./bpffs/fs_api.ts";
 export type { Fd } from "./fd.ts";
 
 /** BPF_MAP_CREATE. */
@@ -321,6 +323,9 @@ export interface BpfEvent {
     | "replace"
     | "pin"
     | "unpin"
+    | "rename"
+    | "mount"
+    | "umount"
     | "defunct"
     | "load"
     | "unload"
@@ -335,7 +340,11 @@ export interface BpfEvent {
   readonly cgroupId?: bigint;
   /** BPF attach type of attach, detach, replace and defunct. */
   readonly attachType?: number;
+  /** Pins and mounts; what was renamed: the new path. */
   readonly path?: string;
+  readonly oldPath?: string;
+  /** The two paths of a rename changed places. */
+  readonly exchange?: boolean;
 }
 
 /** Events that wait for their reader. */
@@ -464,10 +473,14 @@ export interface Bpf {
   progUnload?(id: number): readonly Broken[];
 
   // bpffs
-  objPin(fd: Fd, path: string): void;
-  objGet(path: string, fileFlags?: number): Fd;
+  /** @throws ENOENT a missing directory: none are made on the way */
+  objPin(fd: Fd, path: FsPath): void;
+  /** @param fileFlags BPF_F_RDONLY, BPF_F_WRONLY, both against the mode of the file; default both rights */
+  objGet(path: FsPath, fileFlags?: number): Fd;
   /** unlink(2) of a pin. */
-  objUnpin(path: string): void;
+  objUnpin(path: FsPath): void;
+  /** Directories, renames, mounts: the calls beside bpf(2) that bpffs is used with. */
+  readonly fs: BpfFs;
 
   // fds
   close(fd: Fd): void;

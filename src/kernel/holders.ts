@@ -25,7 +25,6 @@ export function* roots(kernel: Kernel): Iterable<Root> {
   }
   for (const ns of mountNamespaces) for (const { at, fs } of ns.mounts) yield { who: `mount at ${at}`, obj: fs };
   yield { who: "kernel", obj: kernel.initNetns };
-  yield { who: "kernel", obj: kernel.bpffs };
   for (const cgroup of kernel.cgroups.root.descendants()) yield { who: `cgroup ${cgroup.path}`, obj: cgroup };
   for (const list of kernel.roots) yield* list();
 }

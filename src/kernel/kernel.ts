@@ -18,7 +18,10 @@ import type { TestRunKind } from "../progs/prog_types.ts";
 import { ALL_CAPS, type Platform } from "../verifier/platform.ts";
 import { linux618 } from "../verifier/profile.ts";
 import type { TestRunAttr, TestRunResult } from "./bpf.ts";
-import { BPFFS_ROOT, Bpffs } from "./bpffs.ts";
+import type { MountNs } from "./bpffs/mountns.ts";
+import { preloadedFiles } from "./bpffs/preloaded.ts";
+import { newMountns } from "./bpffs/rootfs.ts";
+import { Bpffs, FS_TYPES, type SuperBlockOptions } from "./bpffs/super_block.ts";
 import type { KBtf } from "./btf_cmds.ts";
 import { Cgroups } from "./cgroup/cgroup.ts";
 import { Events } from "./events.ts";
@@ -28,7 +31,6 @@ import { INIT_TASK } from "./init_task.ts";
 import { type Link, LinkTypes } from "./link.ts";
 import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
-import { MountNs } from "./mountns.ts";
 import { NetNs } from "./netns.ts";
 import { ObjHeap } from "./obj_heap.ts";
 import { IdTable, type Root } from "./objects.ts";
@@ -90,10 +92,10 @@ export class Kernel {
   readonly events = new Events(() => this.#caller?.pid ?? 0);
   readonly initUserns = new UserNs(undefined, 0);
   readonly initNetns = new NetNs(FIRST_NS_INO, this.initUserns);
-  readonly initMountns = new MountNs().enter();
+  readonly initMountns: MountNs;
   readonly cgroups = new Cgroups();
   /** What is mounted at /sys/fs/bpf in the first mount namespace. */
-  readonly bpffs = new Bpffs();
+  readonly bpffs: Bpffs;
   /** References owned by what is no object: subsystems list their places of attachment here. */
   readonly roots: (() => Iterable<Root>)[] = [];
   readonly timers: Timers;
@@ -147,7 +149,9 @@ export class Kernel {
     this.traceHooks = new TraceHooks(this);
     this.objects = new ObjHeap(this);
     this.linkTypes.register(TRACING_LINK);
-    this.initMountns.mount(BPFFS_ROOT, this.bpffs);
+    this.bpffs = this.newBpffs({ userns: this.initUserns });
+    this.initMountns = this.newMountns(this.bpffs).enter();
+    this.bpffs.put();
     const random = options.random ?? (() => Math.floor(Math.random() * 0x1_0000_0000));
     this.runtime = new CpuRuntime(this.memory, {
       monotonicNs: () => this.nowNs(),
@@ -210,6 +214,16 @@ export class Kernel {
   /** A process exited. */
   forget(process: Task): void {
     this.#processes.delete(process as Process);
+  }
+
+  /** A file system that nothing mounts yet. The caller owns the reference. */
+  newBpffs(options: Omit<SuperBlockOptions, "events" | "preloaded">): Bpffs {
+    return new Bpffs(FS_TYPES.bpf, { ...options, events: this.events, preloaded: preloadedFiles(this) });
+  }
+
+  /** A mount namespace with directories to mount on, and a bpffs at /sys/fs/bpf if one is given. */
+  newMountns(bpffs?: Bpffs, userns: UserNs = this.initUserns): MountNs {
+    return newMountns(userns, this.events, bpffs);
   }
 
   /** An empty network namespace. The caller owns the reference. */
@@ -298,6 +312,9 @@ export class Kernel {
    */
   shutdown(): void {
     for (const process of [...this.#processes]) process.exit();
+    for (const mount of this.initMountns.mounts.slice(1).reverse()) {
+      if (mount.fs !== this.bpffs) this.initMountns.umountTree(mount);
+    }
     this.bpffs.clear();
     for (const down of this.onShutdown) down();
     for (const cgroup of [...this.cgroups.root.descendants()].reverse()) {

@@ -10,7 +10,7 @@ import { BpfError, ENOENT } from "../abi/errno.ts";
 /** Objects with a global id. */
 export type IdKind = "map" | "prog" | "btf" | "link";
 /** Objects that fds stand for but that have no global id. */
-export type FileKind = "token" | "iter" | "cgroup" | "netns" | "bpffs" | "perf_event" | "stats" | "socket";
+export type FileKind = "token" | "iter" | "cgroup" | "netns" | "bpffs" | "path" | "perf_event" | "stats" | "socket";
 /** "gone": an fd whose object was deleted by force. */
 export type ObjKind = IdKind | FileKind | "gone";
 

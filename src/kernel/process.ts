@@ -28,13 +28,14 @@ import type {
   TestRunAttr,
   TestRunResult,
 } from "./bpf.ts";
+import type { FsPath } from "./bpffs/fs_api.ts";
+import { ProcessFs } from "./bpffs/process_fs.ts";
 import { loadBtf } from "./btf_cmds.ts";
 import { deleteByForce } from "./force.ts";
 import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
 import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
 import { openMapReader } from "./map_reader.ts";
-import type { KObject } from "./objects.ts";
 import { progInfo } from "./prog_info.ts";
 import { progLoad } from "./prog_load.ts";
 import { Task } from "./task.ts";
@@ -43,11 +44,14 @@ import { rawTracepointOpen } from "./trace_link.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
+  readonly fs = new ProcessFs(this);
+
   /** A child with the same fds, credentials and namespaces. */
   fork(comm = this.comm): Process {
     const { cred, netns, mountns, cgroup } = this;
     const child = this.kernel.spawn({ ...cred, netns, mountns, cgroup, comm });
     this.fdTable.copyTo(child.fdTable);
+    child.fs.umask = this.fs.umask;
     return child;
   }
 
@@ -259,32 +263,19 @@ export class Process extends Task implements Bpf {
 
   // --- bpffs
 
-  objPin(fd: Fd, path: string): void {
-    const { obj } = this.fdTable.entry(fd);
-    const { fs, rel } = this.mountns.resolve(path);
-    this.as(() => {
-      fs.pin(rel, obj);
-      this.#tellPin("pin", obj, path);
-    });
+  objPin(fd: Fd, path: FsPath): void {
+    const obj = this.fdTable.find(fd);
+    // bpf_fd_probe_obj() says EINVAL for any fd that it does not know.
+    if (!obj) throw new BpfError(EINVAL, `pin: process ${this.pid} has no fd ${fd}`, { fd });
+    this.fs.pin(obj, path);
   }
 
-  objGet(path: string, fileFlags = 0): Fd {
-    const { fs, rel } = this.mountns.resolve(path);
-    return this.install(fs.lookup(rel), fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
+  objGet(path: FsPath, fileFlags = 0): Fd {
+    return this.install(this.fs.pinned(path, fileFlags), fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
   }
 
-  objUnpin(path: string): void {
-    const { fs, rel } = this.mountns.resolve(path);
-    const obj = fs.lookup(rel);
-    this.as(() => {
-      // Said while the object can still be named.
-      this.#tellPin("unpin", obj, path);
-      fs.unlink(rel);
-    });
-  }
-
-  #tellPin(what: "pin" | "unpin", obj: KObject, path: string): void {
-    this.kernel.events.emit({ what, path, ...idOf(obj) });
+  objUnpin(path: FsPath): void {
+    this.fs.unlink(path);
   }
 
   // --- the kernel
@@ -316,18 +307,4 @@ function hideIds<T extends { readonly id: number }>(info: T): T {
   for (const name of ID_MEMBERS) if (name in hidden) hidden[name] = 0;
   if ("mapIds" in hidden) hidden["mapIds"] = [];
   return hidden as T;
-}
-
-/** How events name an object. */
-function idOf(obj: KObject): { mapId?: number; progId?: number; linkId?: number } {
-  switch (obj.kind) {
-    case "map":
-      return { mapId: obj.id };
-    case "prog":
-      return { progId: obj.id };
-    case "link":
-      return { linkId: obj.id };
-    default:
-      return {};
-  }
 }

@@ -4,6 +4,7 @@
  * `as()` runs a command on behalf of the process: events say who did it, and fds in map values are its fds.
  */
 import type { Caps } from "../verifier/platform.ts";
+import type { MountNs } from "./bpffs/mountns.ts";
 import type { KBtf } from "./btf_cmds.ts";
 import type { Cgroup } from "./cgroup/cgroup.ts";
 import type { Fd } from "./fd.ts";
@@ -11,7 +12,6 @@ import { FdTable } from "./fd_table.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Link } from "./link.ts";
 import type { KMap } from "./map.ts";
-import type { MountNs } from "./mountns.ts";
 import type { NetNs } from "./netns.ts";
 import type { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";

@@ -15,6 +15,11 @@ export class UserNs {
     return this.parent === undefined;
   }
 
+  /** Whether a uid or gid of the first namespace has a number here: all there, else the owner's alone. */
+  mapsId(id: number): boolean {
+    return this.isInit || id === this.ownerUid;
+  }
+
   /** Whether this namespace is `other` or above it. */
   covers(other: UserNs): boolean {
     for (let ns: UserNs | undefined = other; ns; ns = ns.parent) if (ns === this) return true;

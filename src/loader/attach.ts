@@ -4,10 +4,12 @@
  * One entry per way of attaching (SecDef.attach). Kprobes, uprobes and classic tracepoints attach through perf events,
  * which a kernel may lack (Bpf.perfAttach): EOPNOTSUPP then.
  */
+
 import * as abi from "../abi/bpf.ts";
 import { BpfError, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Bpf, Fd, LinkCreateAttr, LinkInfo, PerfTarget } from "../kernel/bpf.ts";
 import type { SecAttach } from "../progs/sec.ts";
+import { pinAt } from "./pin.ts";
 
 /** Where to attach, as far as the section does not say. */
 export interface AttachOptions {
@@ -70,7 +72,7 @@ export class BpfLink {
   }
 
   pin(path: string): void {
-    this.#bpf.objPin(this.fd, path);
+    pinAt(this.#bpf, this.fd, path);
   }
 
   close(): void {

@@ -8,6 +8,7 @@
  * Values   as map_codec.ts describes: one per CPU for per-CPU maps, programs and maps where the kernel wants an fd.
  * Before load() sizes, pin path and global data may be changed; elements exist only afterwards.
  */
+
 import { BpfError, EBUSY, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import type { Bpf, Fd, MapInfo } from "../kernel/bpf.ts";
@@ -16,6 +17,7 @@ import type { MapSpec } from "../object/spec.ts";
 import { EventReader } from "./events.ts";
 import { type HasFd, MapCodec } from "./map_codec.ts";
 import { checkCompatible, type MapPlan } from "./map_create.ts";
+import { pinAt } from "./pin.ts";
 
 export interface MapOptions {
   /** Type of the events in a ring buffer or perf event array: name of a struct in the object's BTF. */
@@ -248,7 +250,7 @@ export class BpfMap<K = any, V = any> {
   }
 
   pin(path: string): void {
-    this.#need().objPin(this.fd, path);
+    pinAt(this.#need(), this.fd, path);
   }
 
   close(): void {

@@ -3,11 +3,13 @@
  *
  * Source  libbpf's bpf_object__create_maps. A map whose BTF the kernel refuses is created again without it.
  */
+
 import * as bpfAbi from "../abi/bpf.ts";
 import { BpfError, EEXIST, EINVAL, ENOENT } from "../abi/errno.ts";
 import type { Bpf, Fd, MapCreateAttr } from "../kernel/bpf.ts";
 import { MAP_TYPES } from "../maps/table.ts";
 import type { MapSpec } from "../object/spec.ts";
+import { pinAt } from "./pin.ts";
 
 /** What a caller may still change about a map before it is created. */
 export interface MapPlan {
@@ -59,7 +61,7 @@ export function createMap(bpf: Bpf, plan: MapPlan, btfFd: Fd | undefined, where:
   if (pinned !== undefined) return { fd: pinned, reused: true, pinnedByUs: false };
   const fd = makeNew(bpf, plan, btfFd, where);
   try {
-    bpf.objPin(fd, pinPath);
+    pinAt(bpf, fd, pinPath);
     return { fd, reused: false, pinnedByUs: true };
   } catch (e) {
     bpf.close(fd);

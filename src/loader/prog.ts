@@ -1,9 +1,11 @@
 /** A program of an object: what may be changed before it is loaded, what it can do afterwards. */
+
 import { BpfError, EBUSY, EINVAL } from "../abi/errno.ts";
 import type { Bpf, Fd, ProgInfo, TestRunAttr, TestRunResult, VerifierStats } from "../kernel/bpf.ts";
 import type { Poisoned } from "../object/core.ts";
 import type { ProgSpec } from "../object/spec.ts";
 import { type AttachOptions, attach, type BpfLink } from "./attach.ts";
+import { pinAt } from "./pin.ts";
 import type { LoadedProg, ProgPlan } from "./prog_load.ts";
 
 export class BpfProg {
@@ -131,7 +133,7 @@ export class BpfProg {
   }
 
   pin(path: string): void {
-    this.#need().objPin(this.fd, path);
+    pinAt(this.#need(), this.fd, path);
   }
 
   close(): void {

@@ -49,9 +49,23 @@ export interface Caps {
   readonly perfmon: boolean;
   readonly netAdmin: boolean;
   readonly sysAdmin: boolean;
+  /** CAP_DAC_OVERRIDE: reads and writes any file; absent is no. The verifier asks for none of these three. */
+  readonly dacOverride?: boolean;
+  /** CAP_FOWNER: what only a file's owner may do. */
+  readonly fowner?: boolean;
+  /** CAP_CHOWN. */
+  readonly chown?: boolean;
 }
 
-export const ALL_CAPS: Caps = { bpf: true, perfmon: true, netAdmin: true, sysAdmin: true };
+export const ALL_CAPS: Caps = {
+  bpf: true,
+  perfmon: true,
+  netAdmin: true,
+  sysAdmin: true,
+  dacOverride: true,
+  fowner: true,
+  chown: true,
+};
 export const NO_CAPS: Caps = { bpf: false, perfmon: false, netAdmin: false, sysAdmin: false };
 
 export interface Limits {

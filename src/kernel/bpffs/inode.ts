@@ -6,6 +6,7 @@
  *
  * Source   fs/inode.c (nlink), fs/dcache.c, kernel/bpf/inode.c: bpf_free_inode() puts the object.
  */
+import { BpfError, EIDRM } from "../../abi/errno.ts";
 import type { KObject } from "../objects.ts";
 import type { Task } from "../task.ts";
 import type { Mount } from "./mountns.ts";
@@ -89,17 +90,27 @@ export class DirInode extends InodeBase {
 /** A pin. It owns one user reference of the object. */
 export class ObjInode extends InodeBase {
   readonly type = "obj";
-  readonly obj: KObject;
+  readonly #obj: KObject;
 
   constructor(fs: Bpffs, owner: Owner, obj: KObject) {
     super(fs, S_IFREG, owner);
-    this.obj = obj.getUser();
+    this.#obj = obj.getUser();
     fs.objInodes.add(this);
   }
 
+  /** @throws EIDRM the object was deleted by force while the file was open */
+  get obj(): KObject {
+    if (this.fs.objInodes.has(this)) return this.#obj;
+    throw new BpfError(EIDRM, `pinned ${this.#obj.kind}: it was deleted`);
+  }
+
+  /** Lets go of the object; only open paths are left then. */
+  lose(): void {
+    if (this.fs.objInodes.delete(this)) this.#obj.putUser();
+  }
+
   protected override evict(): void {
-    this.fs.objInodes.delete(this);
-    this.obj.putUser();
+    this.lose();
   }
 }
 

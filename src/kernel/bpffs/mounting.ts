@@ -21,7 +21,8 @@ export function mountBpffs(call: FsCall, target: Task, at: string, options: Moun
   const place = lookup({ ...call, who: target }, target.mountns.root, at);
   checkMayMount(call, target);
   // bpf_fill_super(): only who is privileged in the first user namespace makes one.
-  if (!call.who.cred.userns.isInit) throw fail(call, EPERM, "a bpffs is made with CAP_SYS_ADMIN in the first user namespace");
+  if (!call.who.cred.userns.isInit)
+    throw fail(call, EPERM, "a bpffs is made with CAP_SYS_ADMIN in the first user namespace");
   const { readonly = false, ...rest } = options;
   const { uid, gid } = target.cred;
   const fs = target.kernel.newBpffs({ uid, gid, ...rest, userns: target.cred.userns });
@@ -60,7 +61,8 @@ function below(place: Path, top: Path): boolean {
 }
 
 function graft(call: FsCall, target: Task, fs: Bpffs, root: Path["dentry"], place: Path): Mount {
-  if (isDir(root) !== isDir(place.dentry)) throw fail(call, ENOTDIR, "a directory mounts on a directory, a file on a file");
+  if (isDir(root) !== isDir(place.dentry))
+    throw fail(call, ENOTDIR, "a directory mounts on a directory, a file on a file");
   if (isDir(place.dentry) && place.dentry.inode.dead) throw fail(call, ENOENT, "the mount point was removed");
   const mount = target.mountns.add(fs, root, place);
   call.who.kernel.events.emit({ what: "mount", path: mount.at });

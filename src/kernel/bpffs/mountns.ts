@@ -5,6 +5,7 @@
  * private). A namespace that is cloned into another user namespace has its mounts locked: they cannot be unmounted there.
  * Source   fs/namespace.c: copy_mnt_ns(), umount_tree(), lookup_mnt().
  */
+import type { Events } from "../events.ts";
 import type { UserNs } from "../userns.ts";
 import type { Dentry } from "./inode.ts";
 import type { Bpffs } from "./super_block.ts";
@@ -16,6 +17,7 @@ export interface Path {
 }
 
 export class Mount {
+  readonly ns: MountNs;
   readonly fs: Bpffs;
   /** What of the file system is shown: its root, or what was bound. */
   readonly root: Dentry;
@@ -26,7 +28,8 @@ export class Mount {
   /** Open paths on it: EBUSY for umount. */
   opens = 0;
 
-  constructor(fs: Bpffs, root: Dentry, place: Path | undefined, locked = false) {
+  constructor(ns: MountNs, fs: Bpffs, root: Dentry, place: Path | undefined, locked = false) {
+    this.ns = ns;
     this.fs = fs.get();
     this.root = root;
     this.place = place;
@@ -77,12 +80,14 @@ export class MountNs {
   /** CAP_SYS_ADMIN in it allows mounting here. */
   readonly userns: UserNs;
   readonly #mounts: Mount[];
+  readonly #events: Events;
   #members = 0;
 
   /** @param root what lies at "/" */
-  constructor(userns: UserNs, root: Bpffs) {
+  constructor(userns: UserNs, root: Bpffs, events: Events) {
     this.userns = userns;
-    this.#mounts = [new Mount(root, root.root, undefined)];
+    this.#events = events;
+    this.#mounts = [new Mount(this, root, root.root, undefined)];
   }
 
   get root(): Path {
@@ -96,7 +101,7 @@ export class MountNs {
   }
 
   add(fs: Bpffs, root: Dentry, place: Path): Mount {
-    const mount = new Mount(fs, root, place);
+    const mount = new Mount(this, fs, root, place);
     this.#mounts.push(mount);
     fs.mountedAt = mount.at;
     return mount;
@@ -108,19 +113,23 @@ export class MountNs {
     return [...on.flatMap((m) => this.tree(m)), mount];
   }
 
-  remove(mount: Mount): void {
-    this.#mounts.splice(this.#mounts.indexOf(mount), 1);
-    mount.detach();
+  /** A mount and what lies on it go. */
+  umountTree(mount: Mount): void {
+    for (const gone of this.tree(mount)) {
+      this.#mounts.splice(this.#mounts.indexOf(gone), 1);
+      this.#events.emit({ what: "umount", path: gone.at });
+      gone.detach();
+    }
   }
 
   /** A copy with the same mounts (CLONE_NEWNS), owned by `userns`. */
   clone(userns: UserNs = this.userns): MountNs {
     const [root, ...rest] = this.#mounts;
-    const copy = new MountNs(userns, root!.fs);
+    const copy = new MountNs(userns, root!.fs, this.#events);
     const copies = new Map([[root!, copy.#mounts[0]!]]);
     for (const m of rest) {
       const place = { mount: copies.get(m.place!.mount)!, dentry: m.place!.dentry };
-      const twin = new Mount(m.fs, m.root, place, m.locked || userns !== this.userns);
+      const twin = new Mount(copy, m.fs, m.root, place, m.locked || userns !== this.userns);
       twin.readonly = m.readonly;
       copy.#mounts.push(twin);
       copies.set(m, twin);
@@ -136,6 +145,6 @@ export class MountNs {
 
   /** A process leaves; with the last one, the mounts go. */
   leave(): void {
-    if (--this.#members === 0) for (const mount of this.#mounts.splice(0).reverse()) mount.detach();
+    if (--this.#members === 0) this.umountTree(this.#mounts[0]!);
   }
 }

@@ -6,17 +6,7 @@
  *          into itself), EPERM (link of a directory).
  * Source   fs/namei.c: do_mkdirat(), do_linkat(), do_unlinkat(), do_rmdir(), do_renameat2(), vfs_rename().
  */
-import {
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ENOENT,
-  ENOTDIR,
-  ENOTEMPTY,
-  EPERM,
-  EXDEV,
-} from "../../abi/errno.ts";
+import { EBUSY, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from "../../abi/errno.ts";
 import type { KObject } from "../objects.ts";
 import type { RenameOptions } from "./fs_api.ts";
 import {
@@ -32,7 +22,16 @@ import {
   SymlinkInode,
 } from "./inode.ts";
 import { type Path, pathText } from "./mountns.ts";
-import { checkPermission, type FsCall, fail, MAY_WRITE, mayCreate, mayDelete, mayLink, wantWrite } from "./permission.ts";
+import {
+  checkPermission,
+  type FsCall,
+  fail,
+  MAY_WRITE,
+  mayCreate,
+  mayDelete,
+  mayLink,
+  wantWrite,
+} from "./permission.ts";
 import { type DirPath, lookup, lookupIn, type Parent, parentOf, placeFor } from "./walk.ts";
 
 /** inode_init_owner(): a set-gid directory passes its group on. */
@@ -181,7 +180,8 @@ function checkNoMount(call: FsCall, dentry: Dentry): void {
 }
 
 function remove(dir: DirPath, dentry: Dentry): void {
-  if (dentry.inode.type === "obj") dir.mount.fs.tell("unpin", dentry.inode, dentry.rel, pathText({ mount: dir.mount, dentry }));
+  if (dentry.inode.type === "obj")
+    dir.mount.fs.tell("unpin", dentry.inode, dentry.rel, pathText({ mount: dir.mount, dentry }));
   for (const mount of [...dentry.mounts]) mount.ns.umountTree(mount);
   detach(dentry);
 }

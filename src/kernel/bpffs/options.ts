@@ -40,7 +40,11 @@ export const DEFAULT_OPTIONS: BpffsOptions = {
 
 /** Option, and where its mask is kept. */
 const DELEGATES = [
-  ["delegate_cmds", "delegateCmds", () => placesIn(BPF_CMD_NAMES.map((name) => name.slice("BPF_".length).toLowerCase()))],
+  [
+    "delegate_cmds",
+    "delegateCmds",
+    () => placesIn(BPF_CMD_NAMES.map((name) => name.slice("BPF_".length).toLowerCase())),
+  ],
   ["delegate_maps", "delegateMaps", () => enumNames("BPF_MAP_TYPE_")],
   ["delegate_progs", "delegateProgs", () => enumNames("BPF_PROG_TYPE_")],
   ["delegate_attachs", "delegateAttachs", () => placesIn(ATTACH_TYPE_NAMES)],

@@ -6,7 +6,7 @@
  * Source   fs/namei.c: inode_permission(), generic_permission(), check_sticky(), may_create(), may_delete(),
  *          safe_hardlink_source() (fs.protected_hardlinks is 1, as distributions set it).
  */
-import { EACCES, EBUSY, type Errno, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, BpfError } from "../../abi/errno.ts";
+import { BpfError, EACCES, EBUSY, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, type Errno } from "../../abi/errno.ts";
 import type { Task } from "../task.ts";
 import { type Dentry, type DirDentry, type Inode, isDir, S_ISGID, S_ISUID, S_ISVTX } from "./inode.ts";
 import type { Mount } from "./mountns.ts";
@@ -37,13 +37,17 @@ export function capable(who: Task, inode: Inode, cap: FsCap): boolean {
 export function checkPermission(call: FsCall, dentry: Dentry, mask: number): void {
   const { inode } = dentry;
   if (mask & MAY_WRITE && inode.fs.readonly) throw fail(call, EROFS, "the file system is mounted read-only");
+  if (permits(call.who, inode, mask)) return;
   const { uid, gid } = call.who.cred;
-  const shift = uid === inode.uid ? 6 : gid === inode.gid ? 3 : 0;
-  if (((inode.mode >> shift) & mask) === mask) return;
-  if (capable(call.who, inode, "dacOverride")) return;
   const name = dentry.name || "the root directory";
   const mode = (inode.mode & 0o7777).toString(8);
   throw fail(call, EACCES, `'${name}' has mode ${mode}, owner ${inode.uid}:${inode.gid}; asked by ${uid}:${gid}`);
+}
+
+function permits(who: Task, inode: Inode, mask: number): boolean {
+  const { uid, gid } = who.cred;
+  const shift = uid === inode.uid ? 6 : gid === inode.gid ? 3 : 0;
+  return ((inode.mode >> shift) & mask) === mask || capable(who, inode, "dacOverride");
 }
 
 /** @throws EROFS */
@@ -83,10 +87,6 @@ export function mayLink(call: FsCall, dentry: Dentry): void {
   const { inode } = dentry;
   const special = inode.mode & S_ISUID || (inode.mode & (S_ISGID | 0o010)) === (S_ISGID | 0o010);
   const regular = inode.type === "obj" || inode.type === "text";
-  try {
-    if (regular && !special) return checkPermission(call, dentry, MAY_READ | MAY_WRITE);
-  } catch (e) {
-    if (!(e instanceof BpfError)) throw e;
-  }
+  if (regular && !special && permits(call.who, inode, MAY_READ | MAY_WRITE)) return;
   checkOwner(call, inode);
 }

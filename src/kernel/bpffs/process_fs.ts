@@ -5,7 +5,7 @@
  * namespace in that process's mount namespace.
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY } from "../../abi/bpf.ts";
-import { EAGAIN, EBADF, EINVAL, EIO, EISDIR, ELOOP, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
+import { EACCES, EAGAIN, EBADF, EINVAL, EIO, EISDIR, ELOOP, ENOENT, ENOTDIR, EPERM } from "../../abi/errno.ts";
 import type { Fd } from "../fd.ts";
 import type { KObject } from "../objects.ts";
 import type { Task } from "../task.ts";
@@ -15,9 +15,18 @@ import { bind, mountBpffs, remount, umount } from "./mounting.ts";
 import type { Path } from "./mountns.ts";
 import { link, mkdir, pin, rename, rmdir, symlink, unlink } from "./names.ts";
 import { OpenPath } from "./open_path.ts";
-import { capable, checkOwner, checkPermission, type FsCall, fail, MAY_READ, MAY_WRITE, wantWrite } from "./permission.ts";
+import {
+  capable,
+  checkOwner,
+  checkPermission,
+  type FsCall,
+  fail,
+  MAY_READ,
+  MAY_WRITE,
+  wantWrite,
+} from "./permission.ts";
 import { isOpenable, isReadable, type Readable } from "./readable.ts";
-import { lookup, parentOf, lookupIn } from "./walk.ts";
+import { lookup, lookupIn, parentOf } from "./walk.ts";
 
 const PINNABLE: readonly string[] = ["map", "prog", "link"];
 const DEFAULT_READ = 65536;
@@ -206,8 +215,8 @@ export class ProcessFs implements BpfFs {
       const access = fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY);
       if (access === (BPF_F_RDONLY | BPF_F_WRONLY)) throw fail(call, EINVAL, "both read-only and write-only");
       const { dentry } = lookup(call, start, text);
-      const wanted = { 0: MAY_READ | MAY_WRITE, [BPF_F_RDONLY]: MAY_READ, [BPF_F_WRONLY]: MAY_WRITE };
-      checkPermission(call, dentry, wanted[access]!);
+      const mask = access === BPF_F_RDONLY ? MAY_READ : access === BPF_F_WRONLY ? MAY_WRITE : MAY_READ | MAY_WRITE;
+      checkPermission(call, dentry, mask);
       const { inode } = dentry;
       if (inode.type === "text") throw fail(call, ENOENT, "the kernel's own file stands for no object");
       if (inode.type !== "obj") throw fail(call, EACCES, "it is no pinned object");
@@ -244,7 +253,15 @@ const TYPES = { dir: "dir", obj: "file", text: "file", symlink: "symlink" } as c
 
 function statOf({ dentry: { inode } }: Path): FsStat {
   const { ino, mode, nlink, uid, gid } = inode;
-  return { type: TYPES[inode.type], ino, mode, nlink, uid, gid, size: inode.type === "symlink" ? inode.target.length : 0 };
+  return {
+    type: TYPES[inode.type],
+    ino,
+    mode,
+    nlink,
+    uid,
+    gid,
+    size: inode.type === "symlink" ? inode.target.length : 0,
+  };
 }
 
 const ACCESS = { r: MAY_READ, w: MAY_WRITE, rw: MAY_READ | MAY_WRITE } as const;

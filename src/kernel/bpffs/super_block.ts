@@ -6,15 +6,14 @@
  *          file system but bpffs, and plain files cannot be made.
  * Source   kernel/bpf/inode.c: bpf_fill_super(), bpf_lookup() (names with '.'), bpf_dir_iops.
  */
-import { EACCES, type Errno, EROFS } from "../../abi/errno.ts";
+import { EACCES, EROFS, type Errno } from "../../abi/errno.ts";
 import type { Events } from "../events.ts";
 import { KObject } from "../objects.ts";
-import type { UserNs } from "../userns.ts";
-import { attach, DirInode, type Dentry, type DirDentry, detach, isDir, ObjInode, S_ISVTX, TextInode } from "./inode.ts";
-import { type BpffsOptions, DEFAULT_OPTIONS } from "./options.ts";
-import { Dentry as NewDentry } from "./inode.ts";
-import type { Readable } from "./readable.ts";
 import type { Task } from "../task.ts";
+import type { UserNs } from "../userns.ts";
+import { attach, Dentry, type DirDentry, DirInode, detach, isDir, type ObjInode, S_ISVTX, TextInode } from "./inode.ts";
+import { type BpffsOptions, DEFAULT_OPTIONS } from "./options.ts";
+import type { Readable } from "./readable.ts";
 
 export const BPFFS_ROOT = "/sys/fs/bpf";
 
@@ -69,7 +68,7 @@ export class Bpffs extends KObject {
     this.#events = events;
     const { uid = 0, gid = 0, mode } = this.options;
     const sticky = fsType.pins ? S_ISVTX : 0;
-    this.root = new NewDentry(undefined, "", new DirInode(this, { uid, gid, mode: mode | sticky })) as DirDentry;
+    this.root = new Dentry(undefined, "", new DirInode(this, { uid, gid, mode: mode | sticky })) as DirDentry;
     if (!this.options.preload) return;
     for (const [name, openFile] of Object.entries(preloaded)) {
       attach(this.root, name, new TextInode(this, { uid: 0, gid: 0, mode: 0o400 }, openFile));
@@ -91,20 +90,29 @@ export class Bpffs extends KObject {
     for (const { obj } of this.objInodes) yield obj;
   }
 
+  override lose(lost: KObject): boolean {
+    for (const inode of [...this.objInodes]) {
+      if (inode.obj !== lost) continue;
+      for (const dentry of [...descendants(this.root)]) if (dentry.inode === inode) this.#remove(dentry);
+      inode.lose();
+    }
+    return true;
+  }
+
   /** Every name goes. */
   clear(): void {
-    for (const dentry of [...descendants(this.root)].reverse()) {
-      if (dentry === this.root) continue;
-      if (dentry.inode.type === "obj") this.tell("unpin", dentry.inode, dentry.rel);
-      detach(dentry);
-    }
+    for (const dentry of [...descendants(this.root)].reverse()) if (dentry.parent) this.#remove(dentry);
+  }
+
+  #remove(dentry: Dentry): void {
+    if (dentry.inode.type === "obj") this.tell("unpin", dentry.inode, dentry.rel);
+    detach(dentry);
   }
 
   /** Said while the object can still be named. @param rel relative to the root */
   tell(what: "pin" | "unpin", inode: ObjInode, rel: string, path = `${this.mountedAt}/${rel}`): void {
     const { obj } = inode;
-    const id = { [`${obj.kind}Id`]: obj.id };
-    this.#events.emit({ what, path, ...id });
+    this.#events.emit({ what, path, [`${obj.kind}Id`]: obj.id });
   }
 
   protected override release(): void {

@@ -26,6 +26,7 @@ import type {
   Bpf,
   BtfInfo,
   Fd,
+  FsPath,
   LinkCreateAttr,
   LinkInfo,
   MapCreateAttr,
@@ -43,8 +44,9 @@ import type {
   TestRunResult,
 } from "../../kernel/bpf.ts";
 import { attachProg, detachProg, queryProgs } from "./attach.ts";
-import { objGet, objPin, objUnpin } from "./bpffs.ts";
+import { objGet, objPin } from "./bpffs.ts";
 import { Commands } from "./command.ts";
+import { LinuxFs } from "./fs.ts";
 import { btfInfo, kindOf, linkInfo, needKind, progInfo } from "./info.ts";
 import { linkCreate, rawTracepointOpen } from "./links.ts";
 import { Maps } from "./maps.ts";
@@ -58,6 +60,7 @@ const F_DUPFD_CLOEXEC = 1030;
 
 export class LinuxBpf implements Bpf, Disposable {
   readonly possibleCpus: number;
+  readonly fs = new LinuxFs(this);
   readonly #cmd: Commands;
   readonly #maps: Maps;
   readonly #runs: TestRuns;
@@ -310,16 +313,16 @@ export class LinuxBpf implements Bpf, Disposable {
 
   // --- bpffs
 
-  objPin(fd: Fd, path: string): void {
+  objPin(fd: Fd, path: FsPath): void {
     objPin(this.#cmd, fd, path);
   }
 
-  objGet(path: string, fileFlags = 0): Fd {
+  objGet(path: FsPath, fileFlags = 0): Fd {
     return this.own(objGet(this.#cmd, path, fileFlags));
   }
 
-  objUnpin(path: string): void {
-    objUnpin(path);
+  objUnpin(path: FsPath): void {
+    this.fs.unlink(path);
   }
 
   // --- fds
