@@ -82,8 +82,8 @@ describe.skipIf(reason)("JSON as bpftool's", () => {
 
   afterAll(() => {
     obj.close();
+    removePinDir(bpf, pins);
     bpf[Symbol.dispose]();
-    removePinDir(pins);
     rmSync(dir, { recursive: true, force: true });
   });
 

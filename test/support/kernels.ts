@@ -1,21 +1,20 @@
 /**
  * One test body on every kernel: the in-process one, and the running Linux where bpf(2) is permitted.
  *
- * What a body makes on Linux is closed afterwards with the process's fds; bpffs directories, devices and network
+ * What a body makes on Linux is closed afterwards with the process's fds; bpf file systems, devices and network
  * namespaces bear the name skep-PID-..., and what a killed test left is swept when the next one starts.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { describe, it } from "vitest";
 import { BpfError } from "../../src/abi/errno.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import { createKernel } from "../../src/net/create.ts";
-import { cgroupRoot, isBpffs, type LinuxBpf, linux } from "../../src/node/linux/index.ts";
+import { cgroupRoot, type LinuxBpf, linux } from "../../src/node/linux/index.ts";
 
 export type KernelName = "skep" | "linux";
-
-export const BPFFS = "/sys/fs/bpf";
 
 /** Why Linux is not asked, or undefined. */
 export const whyNotLinux: string | undefined = (() => {
@@ -31,17 +30,13 @@ export const whyNotLinux: string | undefined = (() => {
 
 if (whyNotLinux) console.log(`tests on the running Linux are skipped: ${whyNotLinux}`);
 
-/** Removes what tests of dead processes pinned, and their cgroups; or the one of that name. */
+/** Unmounts the bpf file systems of dead tests and removes their cgroups; or those of that name. */
 export function sweep(bpf: LinuxBpf, only?: string): void {
   const isLeft = (name: string) => {
     const pid = /^skep-(\d+)-/.exec(name)?.[1];
     return only === undefined ? pid !== undefined && !existsSync(`/proc/${pid}`) : name === only;
   };
-  if (isBpffs(bpf.sys, BPFFS)) {
-    for (const name of readdirSync(BPFFS)) {
-      if (isLeft(name)) rmSync(join(BPFFS, name), { recursive: true, force: true });
-    }
-  }
+  for (const at of bpffsMounts()) if (isLeft(basename(at))) removePinDir(bpf, at);
   let root: string;
   try {
     root = cgroupRoot();
@@ -66,25 +61,33 @@ export function withLinux<T>(body: (bpf: LinuxBpf) => T): T {
   return result;
 }
 
-/** A directory in bpffs, of this process. */
-export function newPinDir(bpf: LinuxBpf): string {
-  if (!isBpffs(bpf.sys, BPFFS)) throw new Error(`${BPFFS} is no bpf file system`);
-  const dir = join(BPFFS, `skep-${process.pid}-${Math.random().toString(36).slice(2)}`);
+/** Where bpf file systems are mounted. */
+export function bpffsMounts(): string[] {
+  const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  return lines.map((line) => line.split(" ")).flatMap(([, at, type]) => (type === "bpf" ? [at!] : []));
+}
+
+/** A bpf file system of its own, which the process mounts: a machine need not have one. */
+export function newPinDir(bpf: LinuxBpf, name = Math.random().toString(36).slice(2), pid = process.pid): string {
+  const dir = join(tmpdir(), `skep-${pid}-${name}`);
   mkdirSync(dir);
+  bpf.fs.mount(dir);
   return dir;
 }
 
-export function removePinDir(dir: string): void {
-  rmSync(dir, { recursive: true, force: true });
+/** Its pins go with it. */
+export function removePinDir(bpf: LinuxBpf, dir: string): void {
+  bpf.fs.umount(dir, { detach: true });
+  rmdirSync(dir);
 }
 
-/** A directory in bpffs for the time of a body. */
+/** A bpf file system for the time of a body. */
 export function withPins<T>(bpf: LinuxBpf, body: (dir: string) => T): T {
   const dir = newPinDir(bpf);
   try {
     return body(dir);
   } finally {
-    removePinDir(dir);
+    removePinDir(bpf, dir);
   }
 }
 
