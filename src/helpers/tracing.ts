@@ -17,7 +17,8 @@ import {
 } from "../abi/bpf.ts";
 import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper, Runtime } from "./helper.ts";
-import { retBig } from "./runtime.ts";
+import { big, retBig } from "./runtime.ts";
+import { TRACE_CTX } from "./trace_layout.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_SIZE,
@@ -33,20 +34,12 @@ import {
   RET_INTEGER,
 } from "./types.ts";
 
-/** In front of the arguments: u64 whether a result lies behind them, u64 attach cookie, u64 number of arguments. */
-const ARGS_RESULT = 24;
-const ARGS_COOKIE = 16;
-const ARGS_COUNT = 8;
-
 export const override_return: Helper = {
   id: BPF_FUNC_override_return,
   name: "override_return",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "pq:i",
-  unsupported: {
-    errno: EOPNOTSUPP,
-    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
-  },
+  call: overrideReturn,
 };
 
 export const get_func_ip: Helper = {
@@ -54,10 +47,7 @@ export const get_func_ip: Helper = {
   name: "get_func_ip",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER, gplOnly: true },
   abi: "p:q",
-  unsupported: {
-    errno: EOPNOTSUPP,
-    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
-  },
+  call: (rt, ctx) => retBig(rt, rt.memory.readU64((ctx >>> 0) + TRACE_CTX.funcIp)),
 };
 
 export const get_attach_cookie: Helper = {
@@ -65,7 +55,7 @@ export const get_attach_cookie: Helper = {
   name: "get_attach_cookie",
   proto: { args: [ARG_PTR_TO_CTX], ret: RET_INTEGER },
   abi: "p:q",
-  call: (rt, ctx) => retBig(rt, rt.memory.readU64((ctx >>> 0) - ARGS_COOKIE)),
+  call: (rt, ctx) => retBig(rt, rt.memory.readU64((ctx >>> 0) + TRACE_CTX.cookie)),
 };
 
 export const get_func_arg: Helper = {
@@ -111,7 +101,7 @@ export const d_path: Helper = {
   abi: "ppp:i",
   unsupported: {
     errno: EOPNOTSUPP,
-    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+    reason: "files and paths are not modelled",
   },
 };
 
@@ -122,7 +112,7 @@ export const bprm_opts_set: Helper = {
   abi: "pq:i",
   unsupported: {
     errno: EOPNOTSUPP,
-    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+    reason: "files and paths are not modelled",
   },
 };
 
@@ -138,7 +128,7 @@ export const ima_inode_hash: Helper = {
   abi: "ppp:i",
   unsupported: {
     errno: EOPNOTSUPP,
-    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+    reason: "files and paths are not modelled",
   },
 };
 
@@ -154,12 +144,19 @@ export const ima_file_hash: Helper = {
   abi: "ppp:i",
   unsupported: {
     errno: EOPNOTSUPP,
-    reason: "attached functions are called with arguments only: no instruction pointer, cookie or path",
+    reason: "files and paths are not modelled",
   },
 };
 
+/** The function that the kprobe is on does not run; it returns this. */
+function overrideReturn(rt: Runtime, ctx: number, lo: number, hi: number): number {
+  rt.memory.writeU64((ctx >>> 0) + TRACE_CTX.overridden, 1n);
+  rt.memory.writeU64((ctx >>> 0) + TRACE_CTX.override, big(lo, hi));
+  return 0;
+}
+
 function argCount(rt: Runtime, ctx: number): number {
-  return rt.memory.readU32((ctx >>> 0) - ARGS_COUNT);
+  return rt.memory.readU32((ctx >>> 0) + TRACE_CTX.argCount);
 }
 
 function funcArg(rt: Runtime, ctx: number, n: number, value: number): number {
@@ -171,7 +168,7 @@ function funcArg(rt: Runtime, ctx: number, n: number, value: number): number {
 
 /** The result lies behind the arguments, where the function has returned. */
 function funcRet(rt: Runtime, ctx: number, value: number): number {
-  if (!rt.memory.readU32((ctx >>> 0) - ARGS_RESULT)) return -EOPNOTSUPP;
+  if (!rt.memory.readU32((ctx >>> 0) + TRACE_CTX.hasResult)) return -EOPNOTSUPP;
   rt.memory.writeU64(value >>> 0, rt.memory.readU64((ctx >>> 0) + 8 * argCount(rt, ctx)));
   return 0;
 }

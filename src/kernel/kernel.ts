@@ -28,6 +28,7 @@ import { Events } from "./events.ts";
 import { freeFields } from "./free_fields.ts";
 import type { ImageSources } from "./image.ts";
 import { INIT_TASK } from "./init_task.ts";
+import { KStructs } from "./kstruct.ts";
 import { type Link, LinkTypes } from "./link.ts";
 import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
@@ -40,7 +41,8 @@ import { CpuRuntime } from "./runtime.ts";
 import type { Credentials, Namespaces, Task } from "./task.ts";
 import { TEST_RUNNERS } from "./test_run.ts";
 import { Timers } from "./timers.ts";
-import { TRACING_LINK, TraceHooks } from "./trace_link.ts";
+import { TraceHooks } from "./trace/hooks.ts";
+import { TRACING_LINKS } from "./trace/links.ts";
 import { UserNs } from "./userns.ts";
 
 export interface KernelOptions {
@@ -101,6 +103,7 @@ export class Kernel {
   readonly timers: Timers;
   readonly traceHooks: TraceHooks;
   readonly objects: ObjHeap;
+  readonly structs: KStructs;
   readonly runtime: CpuRuntime;
   readonly imageSources: ImageSources;
   /** By ProgType.testRun. */
@@ -148,7 +151,8 @@ export class Kernel {
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
     this.objects = new ObjHeap(this);
-    this.linkTypes.register(TRACING_LINK);
+    this.structs = new KStructs(this.memory, () => this.platform.btf);
+    for (const type of TRACING_LINKS) this.linkTypes.register(type);
     this.bpffs = this.newBpffs({ userns: this.initUserns });
     this.initMountns = this.newMountns(this.bpffs).enter();
     this.bpffs.put();
@@ -164,6 +168,7 @@ export class Kernel {
     this.provide("clock", { realNs: () => split(realClock() + this.#advancedNs) });
     this.provide("timers", this.timers);
     this.provide("objects", this.objects);
+    this.provide("session", { current: () => this.traceHooks.runner.session });
     const task = this.memory.alloc(INIT_TASK.structBytes);
     this.provide("task", { current: () => ({ ...INIT_TASK.task, addr: task }) });
     this.imageSources = {

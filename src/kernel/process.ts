@@ -40,7 +40,7 @@ import { progInfo } from "./prog_info.ts";
 import { progLoad } from "./prog_load.ts";
 import { Task } from "./task.ts";
 import { progTestRun } from "./test_run.ts";
-import { rawTracepointOpen } from "./trace_link.ts";
+import { rawTracepointOpen } from "./trace/links.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {

@@ -43,6 +43,8 @@ export class Prog extends KObject {
   readonly loadTimeNs: bigint;
   /** Runs that were counted. */
   runCount = 0n;
+  /** Runs that did not happen because the program, or another of its kind, was running. */
+  recursionMisses = 0n;
   readonly #kernel: Kernel;
   readonly #engines = new Map<EngineName, Runnable>();
 

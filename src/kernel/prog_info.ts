@@ -26,6 +26,7 @@ export function progInfo(prog: Prog, caps: Pick<Caps, "bpf">): ProgInfo {
     verifiedInsns: prog.verified.stats.insnsProcessed,
     runTimeNs: 0n,
     runCnt: prog.runCount,
+    recursionMisses: prog.recursionMisses,
     funcInfo: caps.bpf ? facts.funcInfo : nothing,
     lineInfo: caps.bpf ? facts.lineInfo : nothing,
   };

@@ -14,9 +14,8 @@ import type { Kernel, TestRunner } from "./kernel.ts";
 import type { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
 import { callTestFunctions } from "./test_functions.ts";
+import { MAX_ARGS_BYTES, withArgs } from "./trace/context.ts";
 
-/** Arguments of a traced function, in u64 each (MAX_BPF_FUNC_ARGS). */
-const MAX_ARGS_BYTES = 96;
 const U16_MAX = 0xffff;
 const NOTHING = new Uint8Array();
 
@@ -80,31 +79,6 @@ function withBytes<T>(kernel: Kernel, bytes: Uint8Array, room: number, body: (ad
   }
 }
 
-/**
- * Bytes in front of the arguments of a traced function: u64 whether the result lies behind them, u64 attach cookie, u64
- * number of arguments.
- */
-const ARGS_HEADER = 24;
-
-/**
- * Puts u64 arguments (and, behind them, a result) into memory as the context of a tracing program.
- * @param nArgs  how many of the words are arguments
- */
-export function withArgs<T>(
-  kernel: Kernel,
-  words: Uint8Array,
-  nArgs: number,
-  body: (ctx: VAddr, setCookie: (cookie: bigint) => void) => T,
-): T {
-  return withBytes(kernel, new Uint8Array(ARGS_HEADER + MAX_ARGS_BYTES + 8), 0, (addr) => {
-    const { memory } = kernel;
-    memory.writeU64(addr, words.length >> 3 > nArgs ? 1n : 0n);
-    memory.writeU64(addr + 16, BigInt(nArgs));
-    memory.writeBytes(addr + ARGS_HEADER, words);
-    return body((addr + ARGS_HEADER) as VAddr, (cookie) => memory.writeU64(addr + 8, cookie));
-  });
-}
-
 /** Neither data, nor repeat: ctx_in is the u64 arguments of the tracepoint. */
 function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult {
   const { kernel } = proc;
@@ -122,7 +96,7 @@ function runRawTracepoint(proc: Process, prog: Prog, attr: TestRunAttr): TestRun
   const here = memory.readU32(memory.cpuCtx + CPU_CTX.cpu);
   memory.writeU32(memory.cpuCtx + CPU_CTX.cpu, onCpu ? cpu : here);
   try {
-    const { retval } = withArgs(kernel, ctx, ctx.length >> 3, (addr) => runRepeated(kernel, prog, addr, attr));
+    const { retval } = withArgs(kernel.memory, ctx, ctx.length >> 3, (addr) => runRepeated(kernel, prog, addr, attr));
     return { retval, dataOut: NOTHING, ctxOut: NOTHING, durationNs: 0 };
   } finally {
     memory.writeU32(memory.cpuCtx + CPU_CTX.cpu, here);
@@ -173,6 +147,6 @@ function runTracing(proc: Process, prog: Prog, attr: TestRunAttr): TestRunResult
     throw new BpfError(E2BIG, `test run of '${prog.name}': ${ctx.length} bytes of arguments; ${want}`, {});
   }
   const nArgs = (ctx.length >> 3) - (SEES_RESULT.has(expectedAttachType) ? 1 : 0);
-  const run = withArgs(kernel, ctx, nArgs, (addr) => runRepeated(kernel, prog, addr, attr));
+  const run = withArgs(kernel.memory, ctx, nArgs, (addr) => runRepeated(kernel, prog, addr, attr));
   return { ...run, dataOut: NOTHING, ctxOut: NOTHING };
 }

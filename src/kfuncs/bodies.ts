@@ -66,6 +66,8 @@ const BODIES: Readonly<Record<string, Body>> = {
   bpf_dynptr_size: { abi: "p:p", core: "dynptr_size" },
   bpf_dynptr_clone: { abi: "pp:i", core: "dynptr_clone" },
   bpf_dynptr_copy: { abi: "ppppp:i", call: dynptrCopy },
+  bpf_session_is_return: { abi: ":i", call: (rt) => (rt.services.session.current()?.isReturn ? 1 : 0) },
+  bpf_session_cookie: { abi: ":p", call: (rt) => rt.services.session.current()?.cookie ?? 0 },
   bpf_rcu_read_lock: { abi: ":v", call: nothing },
   bpf_rcu_read_unlock: { abi: ":v", call: nothing },
   bpf_preempt_disable: { abi: ":v", call: nothing },
@@ -126,6 +128,8 @@ export interface ObjectService {
 
 declare module "../helpers/helper.ts" {
   interface RuntimeServices {
+    /** The session in whose entry or return run a kprobe or uprobe program is; `cookie` is the address of a u64. */
+    readonly session: { current(): { readonly isReturn: boolean; readonly cookie: number } | undefined };
     readonly objects: ObjectService;
   }
 }

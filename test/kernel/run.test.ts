@@ -67,11 +67,13 @@ describe("test runs without packets", () => {
             exit`,
             { ...rawTp, maps: { m } },
           );
+          expect(() => proc.rawTracepointOpen(fd, "skep_event")).toThrow("there is no tracepoint 'skep_event': ENOENT");
+          kernel.traceHooks.defineTracepoint("skep_event");
           const link = proc.rawTracepointOpen(fd, "skep_event");
-          kernel.traceHooks.fire("raw_tp/skep_event", [40n]);
-          kernel.traceHooks.fire("raw_tp/skep_event", [2n]);
+          kernel.traceHooks.tracepoint("skep", "skep_event", [40n]);
+          kernel.traceHooks.tracepoint("skep", "skep_event", [2n]);
           proc.close(link);
-          kernel.traceHooks.fire("raw_tp/skep_event", [100n]);
+          kernel.traceHooks.tracepoint("skep", "skep_event", [100n]);
           expect(proc.mapLookupElem(m, u32(0))).toEqual(new Uint8Array(u64(42n)));
           expect(() => proc.rawTracepointOpen(fd)).toThrow("EINVAL");
         },
