@@ -333,6 +333,8 @@ export interface BpfEvent {
     | "map_free";
   /** Process that acted; 0 = the kernel. */
   readonly pid: number;
+  /** Its name; empty for the kernel. */
+  readonly comm: string;
   readonly progId?: number;
   readonly linkId?: number;
   readonly mapId?: number;
@@ -490,7 +492,10 @@ export interface Bpf {
   readonly possibleCpus: number;
   /** Raw vmlinux BTF of this kernel. @throws ENOENT where it has none */
   kernelBtf(): Uint8Array;
-  /** Calls back on each event from now on; call the result to stop. Kernels that cannot tell never call. */
+  /**
+   * Calls back on each event from now on (without CAP_SYS_ADMIN: on those that this process causes); call the result to stop. Kernels that
+   * cannot tell never call.
+   */
   onEvent(listener: (event: BpfEvent) => void): () => void;
   /** Events from now on, kept for a reader that may be slow; `capacity` events, default 1024. */
   subscribe?(capacity?: number): EventSubscription;

@@ -8,30 +8,43 @@ import type { BpfEvent, EventSubscription } from "./bpf.ts";
 
 const DEFAULT_CAPACITY = 1024;
 
+interface Actor {
+  readonly pid: number;
+  readonly comm: string;
+}
+
 export class Events {
   readonly #listeners = new Set<(event: BpfEvent) => void>();
-  readonly #actor: () => number;
+  readonly #actor: () => Actor | undefined;
   #seq = 0;
 
-  /** @param actor the process on whose behalf things happen now; 0 = the kernel */
-  constructor(actor: () => number) {
+  /** @param actor the process on whose behalf things happen now; undefined = the kernel */
+  constructor(actor: () => Actor | undefined) {
     this.#actor = actor;
   }
 
-  emit(event: Omit<BpfEvent, "seq" | "pid">): void {
-    const numbered = { seq: ++this.#seq, pid: this.#actor(), ...event };
+  emit(event: Omit<BpfEvent, "seq" | "pid" | "comm">): void {
+    const actor = this.#actor();
+    const numbered = { seq: ++this.#seq, pid: actor?.pid ?? 0, comm: actor?.comm ?? "", ...event };
     for (const listener of [...this.#listeners]) listener(numbered);
   }
 
-  on(listener: (event: BpfEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** @param visible events that the listener may know of */
+  on(listener: (event: BpfEvent) => void, visible: Visible = all): () => void {
+    const hear = (event: BpfEvent) => {
+      if (visible(event)) listener(event);
+    };
+    this.#listeners.add(hear);
+    return () => this.#listeners.delete(hear);
   }
 
-  subscribe(capacity = DEFAULT_CAPACITY): EventSubscription {
-    return new Subscription(this, capacity);
+  subscribe(capacity = DEFAULT_CAPACITY, visible: Visible = all): EventSubscription {
+    return new Subscription(this, capacity, visible);
   }
 }
+
+type Visible = (event: BpfEvent) => boolean;
+const all: Visible = () => true;
 
 class Subscription implements EventSubscription {
   readonly #capacity: number;
@@ -41,13 +54,13 @@ class Subscription implements EventSubscription {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  constructor(events: Events, capacity: number) {
+  constructor(events: Events, capacity: number, visible: Visible) {
     this.#capacity = capacity;
     this.#stop = events.on((event) => {
       if (this.#queue.length < this.#capacity) this.#queue.push(event);
       else this.#missed++;
       this.#wake?.();
-    });
+    }, visible);
   }
 
   read(): { readonly missed: number; readonly events: readonly BpfEvent[] } {

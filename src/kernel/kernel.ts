@@ -91,7 +91,7 @@ export class Kernel {
   readonly progs = new IdTable<Prog>("program");
   readonly btfs = new IdTable<KBtf>("BTF");
   readonly links = new IdTable<Link>("link");
-  readonly events = new Events(() => this.#caller?.pid ?? 0);
+  readonly events = new Events(() => this.#caller);
   readonly initUserns = new UserNs(undefined, 0);
   readonly initNetns = new NetNs(FIRST_NS_INO, this.initUserns);
   readonly initMountns: MountNs;

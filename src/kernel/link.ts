@@ -144,20 +144,22 @@ export class Link extends KObject {
   }
 
   #end(what: "detach" | "defunct"): void {
+    // Said of where it was.
+    const info = this.info();
     const at = this.#attachment;
     this.#attachment = undefined;
     at?.detach();
-    this.#tell(what);
+    this.#tell(what, info);
   }
 
-  #tell(what: "attach" | "detach" | "replace" | "defunct"): void {
-    const { ifindex } = this.info();
+  #tell(what: "attach" | "detach" | "replace" | "defunct", { ifindex, cgroupId }: LinkInfo = this.info()): void {
     this.#kernel.events.emit({
       what,
       linkId: this.id,
       ...(this.#prog ? { progId: this.#prog.id } : {}),
       attachType: this.attachType,
       ...(ifindex === undefined ? {} : { ifindex }),
+      ...(cgroupId === undefined ? {} : { cgroupId }),
     });
   }
 

@@ -290,12 +290,15 @@ export class Process extends Task implements Bpf {
     return bytes;
   }
 
+  /** What others do is for who may list all objects. */
+  readonly #maySee = (event: BpfEvent): boolean => this.caps.sysAdmin || event.pid === this.pid;
+
   onEvent(listener: (event: BpfEvent) => void): () => void {
-    return this.kernel.events.on(listener);
+    return this.kernel.events.on(listener, this.#maySee);
   }
 
   subscribe(capacity?: number): EventSubscription {
-    return this.kernel.events.subscribe(capacity);
+    return this.kernel.events.subscribe(capacity, this.#maySee);
   }
 }
 
