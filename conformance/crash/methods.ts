@@ -1,0 +1,195 @@
+/**
+ * Ways to replace a program set, each as a list of steps.
+ *
+ * The set has a part at two hooks of one device (xdp, tc ingress). The first three ways keep a pinned link for each part;
+ * the last has both parts in one program behind one pinned link, so that a single LINK_UPDATE replaces all.
+ */
+import * as abi from "../../src/abi/bpf.ts";
+import type { Fd } from "../../src/kernel/bpf.ts";
+import type { Actor, Method, Step } from "./explore.ts";
+import { PARTS } from "./explore.ts";
+import { BPFFS, type State, type World } from "./world.ts";
+
+type Part = (typeof PARTS)[number];
+
+const HOOKS = {
+  xdp: { progType: abi.BPF_PROG_TYPE_XDP, attachType: abi.BPF_XDP },
+  tc: { progType: abi.BPF_PROG_TYPE_SCHED_CLS, attachType: abi.BPF_TCX_INGRESS },
+} as const;
+
+const fdOf = ({ fds }: Actor, name: string): Fd => {
+  const fd = fds.get(name);
+  if (fd === undefined) throw new Error(`no step opened '${name}'`);
+  return fd;
+};
+
+/** Where a pinned program or link of the running set is. */
+const SET = `${BPFFS}/fw`;
+const LINKS = `${BPFFS}/links`;
+
+function forParts(make: (part: Part) => Step): Step[] {
+  return PARTS.map(make);
+}
+
+const loadParts = forParts((part) => ({
+  name: `load ${part}`,
+  run: (a) => void a.fds.set(part, a.world.load(a.proc, HOOKS[part].progType, `${part}-${a.version}`)),
+}));
+
+/** Opens the pinned links and the programs that run, which the swap must find unchanged. */
+const look: Step = {
+  name: "look at what runs",
+  run(a) {
+    for (const part of PARTS) {
+      const link = a.proc.objGet(`${LINKS}/${part}`);
+      a.fds.set(`link ${part}`, link);
+      a.fds.set(`old ${part}`, a.proc.progGetFdById(a.proc.linkInfo(link).progId));
+    }
+  },
+};
+
+const temporary = (a: Actor) => `${BPFFS}/fw-${a.version}`;
+const retired = (a: Actor) => `${BPFFS}/old-${a.version}`;
+
+/** Links whose programs are exchanged, and a directory with the programs of the set, exchanged by two renames. */
+const linksAndDirectory: readonly Step[] = [
+  look,
+  ...loadParts,
+  { name: "mkdir", run: (a) => a.proc.fs.mkdir(temporary(a)) },
+  ...forParts((part) => ({
+    name: `pin ${part}`,
+    run: (a) => a.proc.objPin(fdOf(a, part), `${temporary(a)}/${part}`),
+  })),
+  ...forParts((part) => ({
+    name: `swap ${part}`,
+    run: (a) => a.proc.linkUpdate(fdOf(a, `link ${part}`), fdOf(a, part), { oldProgFd: fdOf(a, `old ${part}`) }),
+  })),
+  { name: "rename the old directory away", run: (a) => a.proc.fs.rename(SET, retired(a)) },
+  { name: "rename the new one", run: (a) => a.proc.fs.rename(temporary(a), SET) },
+  ...forParts((part) => ({ name: `unlink old ${part}`, run: (a) => a.proc.fs.unlink(`${retired(a)}/${part}`) })),
+  { name: "rmdir", run: (a) => a.proc.fs.rmdir(retired(a)) },
+];
+
+const lock: Step = {
+  name: "lock",
+  run(a) {
+    const fd = a.proc.fs.open(BPFFS);
+    try {
+      a.proc.fs.flock(fd, "exclusive");
+    } catch (e) {
+      a.proc.close(fd);
+      throw e;
+    }
+  },
+};
+
+/** Links without an update: the old one goes before the new one comes. */
+const detachAndAttach: readonly Step[] = [
+  ...loadParts,
+  ...PARTS.flatMap((part): Step[] => [
+    { name: `unpin ${part}`, run: (a) => a.proc.objUnpin(`${LINKS}/${part}`) },
+    { name: `attach ${part}`, run: (a) => void a.fds.set(`link ${part}`, attach(a.world, a, part, fdOf(a, part))) },
+    { name: `pin ${part}`, run: (a) => a.proc.objPin(fdOf(a, `link ${part}`), `${LINKS}/${part}`) },
+  ]),
+];
+
+/** One program with both parts, one link, one update. */
+const oneUpdate: readonly Step[] = [
+  {
+    name: "look at what runs",
+    run(a) {
+      const link = a.proc.objGet(`${LINKS}/set`);
+      a.fds.set("link", link);
+      a.fds.set("old", a.proc.progGetFdById(a.proc.linkInfo(link).progId));
+    },
+  },
+  { name: "load the set", run: (a) => void a.fds.set("set", loadSet(a.world, a.proc, a.version)) },
+  {
+    name: "replace the set",
+    run: (a) => a.proc.linkUpdate(fdOf(a, "link"), fdOf(a, "set"), { oldProgFd: fdOf(a, "old") }),
+  },
+];
+
+function loadSet(world: World, proc: Actor["proc"], version: string): Fd {
+  return world.load(proc, abi.BPF_PROG_TYPE_XDP, ...PARTS.map((part) => `${part}-${version}`));
+}
+
+function attach(world: World, { proc }: Pick<Actor, "proc">, part: Part, progFd: Fd): Fd {
+  return proc.linkCreate({ progFd, attachType: HOOKS[part].attachType, targetIfindex: world.device.ifindex });
+}
+
+function setUpParts(world: World, pinProgs: boolean): void {
+  const proc = world.admin("admin-a");
+  for (const dir of pinProgs ? [LINKS, SET] : [LINKS]) proc.fs.mkdir(dir);
+  for (const part of PARTS) {
+    const prog = world.load(proc, HOOKS[part].progType, `${part}-a`);
+    proc.objPin(attach(world, { proc }, part, prog), `${LINKS}/${part}`);
+    if (pinProgs) proc.objPin(prog, `${SET}/${part}`);
+  }
+  proc.exit();
+}
+
+/** What bpffs holds when a set of that version is in place. */
+type Wanted = (version: string) => Readonly<Record<string, string>>;
+
+const links: Wanted = (v) => ({ "links/xdp": `link of xdp-${v}`, "links/tc": `link of tc-${v}` });
+const linksAndSet: Wanted = (v) => ({ ...links(v), "fw/xdp": `xdp-${v}`, "fw/tc": `tc-${v}` });
+
+/** A packet meets one whole set, and bpffs names it and nothing else. */
+function faultsOf({ runs, pins }: State, wanted: Wanted): string[] {
+  const versions = [...new Set(runs.map((name) => name.split("-")[1]!))].sort();
+  const faults: string[] = [];
+  if (runs.length === 0) faults.push("nothing runs");
+  else if (versions.length > 1) faults.push("parts of two sets run");
+  else if (runs.length < PARTS.length) faults.push("a part of the set does not run");
+  // Of two sets, the one with fewer contradictions.
+  const best = (versions.length ? versions : ["a"])
+    .map((v) => compare(pins, wanted(v)))
+    .sort((x, y) => x.length - y.length)[0]!;
+  return [...faults, ...best];
+}
+
+function compare(pins: State["pins"], wanted: Readonly<Record<string, string>>): string[] {
+  const missing = Object.keys(wanted).filter((path) => !(path in pins));
+  const wrong = Object.keys(wanted).filter((path) => path in pins && pins[path] !== wanted[path]);
+  const extra = Object.keys(pins).filter((path) => !(path in wanted));
+  const kinds = (what: string, paths: readonly string[]) =>
+    paths.length
+      ? [`${what} ${[...new Set(paths.map((path) => path.split("/")[0]!.replace(/-.$/, "-NEW")))].join(", ")}`]
+      : [];
+  return [...kinds("missing in", missing), ...kinds("not what runs in", wrong), ...kinds("left behind in", extra)];
+}
+
+export const METHODS: readonly Method[] = [
+  {
+    name: "unpin, attach, pin",
+    setUp: (world) => setUpParts(world, false),
+    steps: detachAndAttach,
+    faults: (state) => faultsOf(state, links),
+  },
+  {
+    name: "create, pin, swap, rename, remove",
+    setUp: (world) => setUpParts(world, true),
+    steps: linksAndDirectory,
+    faults: (state) => faultsOf(state, linksAndSet),
+  },
+  {
+    name: "the same under a lock",
+    setUp: (world) => setUpParts(world, true),
+    steps: [lock, ...linksAndDirectory],
+    faults: (state) => faultsOf(state, linksAndSet),
+  },
+  {
+    name: "one atomic replace",
+    setUp(world) {
+      const proc = world.admin("admin-a");
+      proc.fs.mkdir(LINKS);
+      const progFd = loadSet(world, proc, "a");
+      const link = proc.linkCreate({ progFd, attachType: abi.BPF_XDP, targetIfindex: world.device.ifindex });
+      proc.objPin(link, `${LINKS}/set`);
+      proc.exit();
+    },
+    steps: oneUpdate,
+    faults: (state) => faultsOf(state, (v) => ({ "links/set": `link of xdp-${v}-tc-${v}` })),
+  },
+];

@@ -1,0 +1,92 @@
+/**
+ * The crash argument: replacing a program set by many steps ends in states that are neither the old set nor the new one
+ * when the administrator dies on the way or a second one does the same; one atomic replace does not.
+ */
+import { describe, expect, it } from "vitest";
+import { explore, interleavings } from "../../conformance/crash/explore.ts";
+import { METHODS } from "../../conformance/crash/methods.ts";
+import { reportTable } from "../../conformance/crash/table.ts";
+import { BPFFS, World } from "../../conformance/crash/world.ts";
+
+describe("replacing a program set", () => {
+  const reports = METHODS.map((method) => explore(method));
+  const of = (name: string) => reports.find((r) => r.method === name)!;
+  console.log(reportTable(reports));
+
+  it("by many steps ends in inconsistent states after a crash", () => {
+    for (const name of ["unpin, attach, pin", "create, pin, swap, rename, remove", "the same under a lock"]) {
+      expect(of(name).crashes.bad.length, name).toBeGreaterThan(0);
+      expect(of(name).repairs.bad.length, name).toBeGreaterThan(0);
+      expect(of(name).unsafeSteps, name).toBeGreaterThan(0);
+    }
+  });
+
+  it("and after two administrators at once, unless a lock keeps them apart", () => {
+    expect(of("create, pin, swap, rename, remove").orders.bad.length).toBeGreaterThan(0);
+    expect(of("the same under a lock").orders.bad).toEqual([]);
+  });
+
+  it("by one atomic replace never does", () => {
+    const { crashes, repairs, orders, unsafeSteps } = of("one atomic replace");
+    expect({ crashes: crashes.bad, repairs: repairs.bad, orders: orders.bad, unsafeSteps }).toEqual({
+      crashes: [],
+      repairs: [],
+      orders: [],
+      unsafeSteps: 0,
+    });
+  });
+});
+
+describe("what goes with a bpffs", () => {
+  const world = () => {
+    const w = new World();
+    METHODS[0]!.setUp(w);
+    return w;
+  };
+
+  it("unmounted while its pins hold attachments: packets meet nothing, and it is told what went", () => {
+    using w = world();
+    expect(w.packet()).toEqual(["tc-a", "xdp-a"]);
+    const admin = w.admin("admin");
+    using told = admin.subscribe();
+    admin.fs.umount(BPFFS);
+    expect(w.packet()).toEqual([]);
+    expect([w.kernel.links.size, w.kernel.progs.size]).toEqual([0, 0]);
+    expect(told.read().events.map((e) => `${e.comm}: ${e.what} ${e.path ?? e.ifindex ?? ""}`.trim())).toEqual([
+      "admin: umount /sys/fs/bpf",
+      "admin: unpin /sys/fs/bpf/links/tc",
+      "admin: detach 2",
+      "admin: unload",
+      "admin: unpin /sys/fs/bpf/links/xdp",
+      "admin: detach 2",
+      "admin: unload",
+    ]);
+  });
+
+  it("nothing while another mount namespace mounts it, or a directory of it is open", () => {
+    using w = world();
+    const other = w.kernel.spawn({ mountns: w.host.mountns.clone() });
+    const admin = w.admin("admin");
+    const dir = admin.fs.open(BPFFS);
+    expect(() => admin.fs.umount(BPFFS)).toThrow("EBUSY");
+    admin.fs.umount(BPFFS, { detach: true });
+    expect(w.packet()).toEqual(["tc-a", "xdp-a"]);
+    other.exit();
+    expect(w.packet()).toEqual(["tc-a", "xdp-a"]);
+    admin.close(admin.objGet({ dirfd: dir, path: "links/xdp" }));
+    // The administrator crashes.
+    admin.exit();
+    expect(w.packet()).toEqual([]);
+  });
+});
+
+it("interleavings: all of them where nothing bounds the switches", () => {
+  const all = [...interleavings(3, 99)];
+  // Those that the first begins: half of 6 over 3.
+  expect(all.length).toBe(10);
+  expect(new Set(all.map(String)).size).toBe(10);
+  for (const order of all) {
+    expect(order.filter((_, i) => i % 2 === 0).reduce((a, b) => a + b)).toBe(3);
+    expect(order.filter((_, i) => i % 2).reduce((a, b) => a + b)).toBe(3);
+  }
+});
