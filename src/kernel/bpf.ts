@@ -31,6 +31,10 @@ export interface MapCreateAttr {
   readonly btfValueTypeId?: number;
   readonly btfVmlinuxValueTypeId?: number;
   readonly mapExtra?: bigint;
+  /** SHA-256 of the instructions of the only program that may use the map. */
+  readonly exclProgHash?: Uint8Array | undefined;
+  /** A BPF token whose rights count instead of the caller's capabilities. */
+  readonly tokenFd?: Fd;
 }
 
 /** struct bpf_map_info. */
@@ -83,7 +87,11 @@ export interface ProgLoadAttr {
   readonly attachProgFd?: Fd;
   readonly attachBtfObjFd?: Fd;
   /** For BPF_PSEUDO_MAP_IDX, module BTFs of kfunc calls, and maps to bind. */
-  readonly fdArray?: readonly Fd[];
+  readonly fdArray?: readonly Fd[] | undefined;
+  /** The first so many of fdArray are bound to the program, used or not. */
+  readonly fdArrayCnt?: number;
+  /** A BPF token whose rights count instead of the caller's capabilities. */
+  readonly tokenFd?: Fd;
   /** 1 branch, 2 instructions, 4 statistics, 8 fixed. */
   readonly logLevel?: number;
   /** Bytes of log kept; default 16 MiB - 1. The end is kept unless BPF_LOG_FIXED. */
@@ -145,6 +153,31 @@ export interface BtfInfo {
   readonly bytes: Uint8Array;
 }
 
+/** BPF_TASK_FD_QUERY: what an fd of a process attaches. */
+export interface TaskFdInfo {
+  readonly progId: number;
+  /** BPF_FD_TYPE_*. */
+  readonly fdType: number;
+  /** Of the tracepoint, function or file. */
+  readonly name: string;
+  readonly probeOffset: bigint;
+  readonly probeAddr: bigint;
+}
+
+/** union bpf_iter_link_info: what an iterator walks; which members count depends on the iterator. */
+export interface IterLinkInfo {
+  /** bpf_map_elem, bpf_sk_storage_map: the map. */
+  readonly mapFd?: Fd;
+  /** cgroup: BPF_CGROUP_ITER_*, and where to start. */
+  readonly order?: number;
+  readonly cgroupFd?: Fd;
+  readonly cgroupId?: bigint;
+  /** task, task_file, task_vma: one thread or process. */
+  readonly tid?: number;
+  readonly pid?: number;
+  readonly pidFd?: Fd;
+}
+
 /** BPF_PROG_TEST_RUN. */
 export interface TestRunAttr {
   readonly dataIn?: Uint8Array;
@@ -195,6 +228,7 @@ export interface LinkCreateAttr {
   readonly cookie?: bigint;
   /** struct_ops links: the map. */
   readonly mapFd?: Fd;
+  readonly iter?: IterLinkInfo;
   readonly netfilter?: {
     readonly pf: number;
     readonly hooknum: number;
@@ -430,8 +464,27 @@ export interface Bpf {
   progTestRun(fd: Fd, attr?: TestRunAttr): TestRunResult;
   progBindMap(progFd: Fd, mapFd: Fd): void;
 
+  /**
+   * Takes the oldest bytes of what a program wrote to a stream, at most `max`; none is an empty array.
+   * @param stream  1 stdout, 2 stderr, where the kernel reports what went wrong in the program
+   * @throws ENOENT no such stream
+   */
+  progStreamRead(progFd: Fd, stream: number, max: number): Uint8Array;
+
   // BTF
-  btfLoad(bytes: Uint8Array, options?: { logLevel?: number }): Fd;
+  btfLoad(bytes: Uint8Array, options?: { logLevel?: number; tokenFd?: Fd }): Fd;
+
+  // Tokens, statistics, processes
+  /**
+   * A token for what the bpffs delegates. @param bpffsFd  its root directory, opened
+   * @throws EINVAL no root of a bpffs; EPERM another user namespace, or no CAP_BPF in it; EOPNOTSUPP the first user
+   * namespace; ENOENT nothing is delegated
+   */
+  tokenCreate(bpffsFd: Fd, flags?: number): Fd;
+  /** Counts the runs of programs and their time (runCnt, runTimeNs) while the fd is open. @param type BPF_STATS_RUN_TIME */
+  enableStats(type?: number): Fd;
+  /** What an fd of a process attaches. @throws ENOENT no such process, EBADF no such fd, ENOTSUPP an fd of another kind */
+  taskFdQuery(pid: number, fd: number, flags?: number): TaskFdInfo;
 
   // Ids. The next id after `id`, or undefined.
   progGetNextId(id: number): number | undefined;
@@ -439,8 +492,9 @@ export interface Bpf {
   btfGetNextId(id: number): number | undefined;
   linkGetNextId(id: number): number | undefined;
   progGetFdById(id: number): Fd;
-  mapGetFdById(id: number): Fd;
-  btfGetFdById(id: number): Fd;
+  /** @param openFlags BPF_F_RDONLY, BPF_F_WRONLY */
+  mapGetFdById(id: number, openFlags?: number): Fd;
+  btfGetFdById(id: number, options?: { tokenFd?: Fd }): Fd;
   linkGetFdById(id: number): Fd;
   objGetInfo(fd: Fd): ObjInfo;
   mapInfo(fd: Fd): MapInfo;

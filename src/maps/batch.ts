@@ -70,13 +70,17 @@ export function deleteBatch(map: BpfMap, keys: Uint8Array, max: number, elemFlag
   return each(max, (n) => map.delete(keys.subarray(n * map.keySize, (n + 1) * map.keySize)));
 }
 
-function checkBatch(map: BpfMap, op: BatchOp, elemFlags: number): void {
+/** @throws ENOTSUPP where the type has no such batch; EINVAL for flags */
+export function checkBatch(map: BpfMap, op: BatchOp, elemFlags: number | bigint, flags = 0n): void {
   const { batch } = map.type;
   if (!batch || !OPS[batch].includes(op)) throw map.error(ENOTSUPP, `no ${op} batch`);
   const locks = map.attr.fields?.some((field) => field.kind === "spin_lock");
-  if ((elemFlags & ~BPF_F_LOCK) !== 0 || ((elemFlags & BPF_F_LOCK) !== 0 && !locks)) {
+  const asked = BigInt(elemFlags);
+  if (asked !== 0n && (asked !== BigInt(BPF_F_LOCK) || !locks)) {
     throw map.error(EINVAL, `batch with elem_flags ${elemFlags}`);
   }
+  // Only hash tables that are read look at them.
+  if (flags !== 0n && batch === "hash" && op.startsWith("lookup")) throw map.error(EINVAL, `batch with flags ${flags}`);
 }
 
 function each(max: number, one: (n: number) => void): BatchWrite {

@@ -130,7 +130,7 @@ export class BpfMap {
   /** BPF_MAP_LOOKUP_ELEM. Undefined: ENOENT. Bloom filters test `value`. */
   lookup(key: Uint8Array, flags = 0, value?: Uint8Array): Uint8Array | undefined {
     if ((flags & ~BPF_F_LOCK) !== 0 || flags > 0xffffffff) throw this.error(EINVAL, `unknown flags ${flags}`);
-    this.#checkLockFlag(flags);
+    this.checkLockFlag(flags);
     this.#checkKey(key);
     return this.type.access.lookup(this, key, value);
   }
@@ -138,7 +138,7 @@ export class BpfMap {
   /** BPF_MAP_UPDATE_ELEM. */
   update(key: Uint8Array, value: Uint8Array, flags = 0): void {
     this.checkWritable();
-    this.#checkLockFlag(flags);
+    this.checkLockFlag(flags);
     this.#checkKey(key);
     this.#checkValue(value);
     // No map knows a flag above 32 bits, and the wasm side takes 32.
@@ -158,7 +158,7 @@ export class BpfMap {
     if ((flags & ~BPF_F_LOCK) !== 0 || flags > 0xffffffff) throw this.error(EINVAL, `unknown flags ${flags}`);
     this.checkWritable();
     if (flags !== 0 && this.keySize === 0) throw this.error(EINVAL, "queues and stacks know no flags here");
-    this.#checkLockFlag(flags);
+    this.checkLockFlag(flags);
     this.#checkKey(key);
     const { access } = this.type;
     if (!access.lookupAndDelete) throw this.error(ENOTSUPP, "no lookup-and-delete");
@@ -208,6 +208,13 @@ export class BpfMap {
   /** @throws EPERM when the map is frozen. */
   checkWritable(): void {
     if (this.#frozen) throw this.error(EPERM, "the map is frozen");
+  }
+
+  /** @throws EINVAL for BPF_F_LOCK where the value has no lock */
+  checkLockFlag(flags: number): void {
+    if ((flags & BPF_F_LOCK) !== 0 && !this.attr.fields?.some((field) => field.kind === "spin_lock")) {
+      throw this.error(EINVAL, "BPF_F_LOCK, but the value has no bpf_spin_lock");
+    }
   }
 
   /** Copies the key into the scratch buffer. */
@@ -284,11 +291,6 @@ export class BpfMap {
     }
   }
 
-  #checkLockFlag(flags: number): void {
-    if ((flags & BPF_F_LOCK) !== 0 && !this.attr.fields?.some((field) => field.kind === "spin_lock")) {
-      throw this.error(EINVAL, "BPF_F_LOCK, but the value has no bpf_spin_lock");
-    }
-  }
 
   #putFields(): void {
     const { memory, addr } = this;

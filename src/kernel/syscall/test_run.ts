@@ -1,0 +1,93 @@
+/**
+ * bpf(2) as bytes: BPF_PROG_TEST_RUN. Which members a run takes and gives back depends on the kind of program.
+ *
+ * Source   net/bpf/test_run.c: bpf_test_finish(), bpf_ctx_finish(); bpf_prog_test_run_syscall().
+ */
+import { TEST_RUN } from "../../abi/attr.ts";
+import * as abi from "../../abi/bpf.ts";
+import { EINVAL, ENOSPC } from "../../abi/errno.ts";
+import type { TestRunKind } from "../../progs/prog_types.ts";
+import type { TestRunResult } from "../bpf.ts";
+import type { Fd } from "../fd.ts";
+import type { Call } from "./call.ts";
+import { type Command, command, refuse, type Unpacked } from "./command.ts";
+
+type Run = Unpacked<typeof TEST_RUN>;
+
+export const TEST_RUN_COMMAND: Readonly<Record<number, Command>> = {
+  [abi.BPF_PROG_TEST_RUN]: command(TEST_RUN, "batch_size", testRun),
+};
+
+interface Rules {
+  /** Members that must be zero. */
+  readonly zero: readonly (keyof Run)[];
+  /** Whether packets (and contexts of their own) go in and come out. */
+  readonly packets: boolean;
+  /** The context is changed where it lies. */
+  readonly ctxInPlace?: true;
+}
+
+const NO_BUFFERS = ["data_in", "data_out", "ctx_out", "duration", "repeat"] as const;
+
+const RULES: Readonly<Record<TestRunKind, Rules>> = {
+  skb: { zero: ["cpu", "batch_size"], packets: true },
+  xdp: { zero: ["cpu"], packets: true },
+  flow_dissector: { zero: ["flags", "cpu", "batch_size"], packets: true },
+  sk_lookup: { zero: ["flags", "cpu", "batch_size", "data_in", "data_size_in", "data_out", "data_size_out"], packets: true },
+  nf: { zero: ["flags", "cpu", "batch_size"], packets: true },
+  raw_tp: { zero: [...NO_BUFFERS, "batch_size"], packets: false },
+  tracing: { zero: ["flags", "cpu", "batch_size"], packets: false },
+  syscall: { zero: [...NO_BUFFERS, "flags", "batch_size"], packets: false, ctxInPlace: true },
+  struct_ops: { zero: [], packets: false },
+};
+
+function testRun(call: Call, a: Run): number {
+  if ((a.ctx_size_in === 0) !== (a.ctx_in === 0n)) refuse(EINVAL, `ctx_in of ${a.ctx_size_in} bytes and its address`);
+  if ((a.ctx_size_out === 0) !== (a.ctx_out === 0n)) refuse(EINVAL, `ctx_out of ${a.ctx_size_out} bytes and its address`);
+  const { proc } = call;
+  const prog = proc.progAt(a.prog_fd as Fd);
+  const kind = proc.kernel.platform.progTypes[prog.type]?.testRun;
+  const rules = kind && RULES[kind];
+  // Without a kind the command says why not.
+  if (!rules) return proc.progTestRun(a.prog_fd as Fd).retval && 0;
+  for (const member of rules.zero) {
+    if (a[member]) refuse(EINVAL, `test run of '${prog.name}': ${member} ${a[member]}; wanted 0`, { member });
+  }
+  // A traced function's arguments are skep's own; Linux calls its test functions.
+  const takesCtx = kind !== "tracing";
+  const data = a.data_size_in ? { dataIn: call.read(a.data_in, a.data_size_in) } : {};
+  const ctx = takesCtx && a.ctx_size_in ? { ctxIn: call.read(a.ctx_in, a.ctx_size_in) } : {};
+  const run = proc.progTestRun(a.prog_fd as Fd, {
+    ...(rules.packets ? data : {}),
+    ...ctx,
+    ...(a.ctx_out ? { ctxSizeOut: WHOLE_CTX } : {}),
+    repeat: a.repeat,
+    flags: a.flags,
+    cpu: a.cpu,
+    batchSize: a.batch_size,
+  });
+  if (!rules.packets) {
+    if (rules.ctxInPlace) call.write(a.ctx_in, run.ctxOut);
+    call.put(TEST_RUN, { retval: run.retval });
+    return 0;
+  }
+  return finish(call, a, run);
+}
+
+/** More than any context has: all of it is wanted. */
+const WHOLE_CTX = 0x10000;
+
+function finish(call: Call, a: Run, run: TestRunResult): number {
+  const { dataOut, ctxOut } = run;
+  // Without room given, all is copied.
+  const cut = a.data_size_out !== 0 && dataOut.length > a.data_size_out;
+  if (a.data_out) call.write(a.data_out, cut ? dataOut.subarray(0, a.data_size_out) : dataOut);
+  call.put(TEST_RUN, { data_size_out: dataOut.length, retval: run.retval, duration: run.durationNs });
+  if (cut) refuse(ENOSPC, `${dataOut.length} bytes of data; there is room for ${a.data_size_out}`);
+  if (a.ctx_out && ctxOut.length) {
+    call.write(a.ctx_out, ctxOut.subarray(0, a.ctx_size_out));
+    call.put(TEST_RUN, { ctx_size_out: ctxOut.length });
+    if (ctxOut.length > a.ctx_size_out) refuse(ENOSPC, `a context of ${ctxOut.length} bytes; room for ${a.ctx_size_out}`);
+  }
+  return 0;
+}
