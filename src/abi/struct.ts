@@ -19,7 +19,7 @@ export type Members = Readonly<Record<string, Kind>>;
 type Packed<K> = K extends "u64"
   ? bigint | number
   : K extends "ptr"
-    ? Uint8Array | number
+    ? Uint8Array | number | bigint
     : K extends number
       ? string
       : number;

@@ -64,6 +64,8 @@ export interface ProgLoadAttr {
   readonly progType: number;
   /** Instructions as bytes, 8 per slot. */
   readonly insns: Uint8Array;
+  /** Slots of insns, for who reads them only when the load comes to them. */
+  readonly insnCnt?: number;
   readonly license: string;
   readonly name?: string;
   /** BPF_F_STRICT_ALIGNMENT, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, ... */

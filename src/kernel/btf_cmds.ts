@@ -5,7 +5,7 @@ import type { Kernel } from "./kernel.ts";
 import { KObject } from "./objects.ts";
 
 /** BTF_MAX_SIZE. */
-const MAX_BYTES = 16 * 1024 * 1024;
+export const BTF_MAX_BYTES = 16 * 1024 * 1024;
 
 export class KBtf extends KObject {
   readonly kind = "btf";
@@ -32,8 +32,8 @@ export class KBtf extends KObject {
 
 /** The caller owns the reference. */
 export function loadBtf(kernel: Kernel, bytes: Uint8Array): KBtf {
-  if (bytes.length > MAX_BYTES) {
-    throw new BpfError(E2BIG, `BTF of ${bytes.length} bytes; wanted at most ${MAX_BYTES}`, { size: bytes.length });
+  if (bytes.length > BTF_MAX_BYTES) {
+    throw new BpfError(E2BIG, `BTF of ${bytes.length} bytes; wanted at most ${BTF_MAX_BYTES}`, { size: bytes.length });
   }
   if (bytes.length === 0) throw new BpfError(EINVAL, "BTF of 0 bytes", {});
   const own = bytes.slice();

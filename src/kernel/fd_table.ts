@@ -50,6 +50,7 @@ export class FdTable {
 
   #open(fd: Fd): FdEntry {
     const entry = this.#fds.get(fd);
+    if (!entry && fd >= 0 && fd < FIRST_FD) throw new BpfError(EINVAL, `fd ${fd} is no BPF object`, { fd });
     if (!entry) throw new BpfError(EBADF, `process ${this.#pid} has no fd ${fd}`, { fd });
     return entry;
   }

@@ -3,14 +3,13 @@
  * every helper and kfunc call its body.
  */
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from "../abi/bpf.ts";
-import type { Btf } from "../btf/btf.ts";
 import type { Helper } from "../helpers/helper.ts";
 import { bodyFor } from "../helpers/table.ts";
 import type { CallTarget, ExecImage } from "../interp/image.ts";
 import { cloneInsns } from "../isa/codec.ts";
 import type { Insns } from "../isa/insns.ts";
 import { BPF_CALL, BPF_JMP } from "../isa/opcodes.ts";
-import { kfuncBody } from "../kfuncs/bodies.ts";
+import { type KfuncCaller, kfuncBody } from "../kfuncs/bodies.ts";
 import type { VerifiedProg } from "../verifier/platform.ts";
 import type { KMap } from "./map.ts";
 
@@ -21,8 +20,12 @@ export interface ImageSources {
   readonly ksym: (name: string, sizeBytes: number) => number;
 }
 
-/** @param btf  of the program */
-export function imageOf(prog: VerifiedProg, btf: Btf | undefined, sources: ImageSources): ExecImage {
+/** @param owner  what the bodies of kfuncs know of the program */
+export function imageOf(
+  prog: VerifiedProg,
+  owner: Pick<KfuncCaller, "btf" | "streams">,
+  sources: ImageSources,
+): ExecImage {
   const insns = cloneInsns(prog.insns);
   const setImm64 = (idx: number, value: number): void => {
     insns.src[idx] = 0;
@@ -36,7 +39,7 @@ export function imageOf(prog: VerifiedProg, btf: Btf | undefined, sources: Image
   for (const [idx, ref] of prog.ksymRefs) setImm64(idx, sources.ksym(ref.name, ref.btf.size(ref.btfId)));
   const kfuncs = new Map<string, Helper>();
   const kfunc = (name: string): Helper => {
-    const body = kfuncs.get(name) ?? kfuncBody(name, { progType: prog.progType, btf });
+    const body = kfuncs.get(name) ?? kfuncBody(name, { progType: prog.progType, ...owner });
     kfuncs.set(name, body);
     return body;
   };

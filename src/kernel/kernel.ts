@@ -4,6 +4,7 @@
  * A Kernel is a value; two can live in one page. Clock, randomness, text output and BTF are passed in. It knows no
  * networking: net/ registers test runners, link types and services (createKernel composes them).
  */
+import { BpfError, EPERM } from "../abi/errno.ts";
 import { type Btf, parseBtf } from "../btf/btf.ts";
 import { builtinBtf } from "../btf/builtin/index.ts";
 import type { RuntimeServices } from "../helpers/helper.ts";
@@ -67,6 +68,11 @@ export interface KernelOptions {
    * tells the id of an object to everyone who has an fd on it.
    */
   readonly idsForRootOnly?: boolean;
+  /**
+   * The sysctl kernel.unprivileged_bpf_disabled: 0, the default here, lets processes without CAP_BPF create maps and load
+   * filters; 1 and 2 do not, and 1 cannot be changed any more.
+   */
+  readonly unprivilegedBpfDisabled?: 0 | 1 | 2;
   /** 64 KiB pages of linear memory. */
   readonly initialPages?: number;
   readonly maxPages?: number;
@@ -111,6 +117,8 @@ export class Kernel {
   readonly linkTypes = new LinkTypes();
   /** By prog array: what its programs must be like; set by the first one. */
   readonly progArrayOwners = new WeakMap<BpfMap, ProgArrayOwner>();
+  /** Open fds of BPF_ENABLE_STATS. */
+  statsUsers = 0;
   /** A map in release(). */
   dying: KMap | undefined;
   /** Whether a network device has this ifindex. */
@@ -127,6 +135,7 @@ export class Kernel {
   readonly #kernelBtfBytes: Uint8Array | undefined;
   readonly #ksyms = new Map<string, VAddr>();
   #advancedNs = 0n;
+  #unprivilegedBpfDisabled: 0 | 1 | 2;
   #nextPid = 1;
   #baseBytes: number;
   #runDepth = 0;
@@ -148,6 +157,7 @@ export class Kernel {
     this.platform = options.platform ?? (btf ? linux618(btf) : builtinPlatform());
     this.engine = options.engine ?? "jit";
     this.idsForRootOnly = options.idsForRootOnly ?? false;
+    this.#unprivilegedBpfDisabled = options.unprivilegedBpfDisabled ?? 0;
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
     this.objects = new ObjHeap(this);
@@ -176,6 +186,18 @@ export class Kernel {
       ksym: (name, sizeBytes) => this.#ksym(name, sizeBytes),
     };
     this.#baseBytes = this.memory.allocatedBytes;
+  }
+
+  get unprivilegedBpfDisabled(): 0 | 1 | 2 {
+    return this.#unprivilegedBpfDisabled;
+  }
+
+  /** @throws EPERM once it is 1 (bpf_unpriv_handler()) */
+  set unprivilegedBpfDisabled(value: 0 | 1 | 2) {
+    if (this.#unprivilegedBpfDisabled === 1 && value !== 1) {
+      throw new BpfError(EPERM, "kernel.unprivileged_bpf_disabled is 1, which is for good", { value });
+    }
+    this.#unprivilegedBpfDisabled = value;
   }
 
   /** Makes a service reachable for helper bodies. */

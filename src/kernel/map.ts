@@ -16,6 +16,7 @@ import type { Kernel } from "./kernel.ts";
 import { dropHeld, heldBySlots } from "./map_slots.ts";
 import { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
+import { sha256 } from "./sha256.ts";
 
 interface MapFacts {
   readonly btf: KBtf | undefined;
@@ -26,6 +27,8 @@ interface MapFacts {
   /** Maps of maps: held, the map that inner maps must resemble. */
   readonly inner: KMap | undefined;
   readonly uid: number;
+  /** SHA-256 of the only program that may use it. */
+  readonly exclProgHash: Uint8Array | undefined;
   /** Its creator lacked CAP_PERFMON. */
   readonly unprivileged: boolean;
 }
@@ -126,6 +129,14 @@ export class KMap extends KObject implements VerifierMap {
   readValue(off: number, size: number): Uint8Array | undefined {
     if (!this.directValue || !this.frozen || !(this.mapFlags & BPF_F_RDONLY_PROG)) return undefined;
     return this.map.memory.readBytes(this.valueAddr + off, size);
+  }
+
+  /** SHA-256 over all values of an array (array_map_get_hash()). */
+  valuesHash(): Uint8Array {
+    const { memory } = this.map;
+    const stride = memory.readU32(this.addr + MAP_RECORD.stride);
+    const values = memory.readU32(this.addr + MAP_RECORD.values);
+    return sha256(memory.readBytes(values, stride * this.maxEntries));
   }
 
   /** Prog arrays: the program at an index. */

@@ -3,29 +3,53 @@
  *
  * Batches  errors carry how far the batch came in their context (`count`).
  */
-import { BPF_F_RDONLY, BPF_F_WRONLY, BPF_MAP_TYPE_STRUCT_OPS } from "../abi/bpf.ts";
+import { BPF_F_RDONLY, BPF_F_WRONLY, BPF_MAP_CREATE, BPF_MAP_TYPE_STRUCT_OPS } from "../abi/bpf.ts";
 import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { type BatchRead, type BatchWrite, lookupBatch } from "../maps/batch.ts";
 import { BpfMap } from "../maps/bpf_map.ts";
-import { MAP_TYPES } from "../maps/table.ts";
+import { checkMapType } from "../maps/create.ts";
 import { mapRecord } from "../verifier/btf_record.ts";
 import type { BatchAttr, BatchResult, Fd, MapCreateAttr, MapInfo } from "./bpf.ts";
 import { KMap } from "./map.ts";
 import { slotHooks } from "./map_slots.ts";
 import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
+import { capsWith, tokenFor } from "./token.ts";
 
+/** The order of checks is map_create()'s: attr, type, token, capabilities, storage, name, BTF. */
 export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   const { kernel } = proc;
-  const name = checkObjName(attr.name ?? "", "map");
-  const type = MAP_TYPES[attr.mapType];
-  if (type?.privilege === "bpf" && !proc.caps.bpf) throw new BpfError(EPERM, `map '${name}': needs CAP_BPF`, { name });
-  if (type?.privilege === "net_admin" && !proc.caps.netAdmin) {
+  const name = attr.name ?? "";
+  const { btfKeyTypeId = 0, btfValueTypeId = 0, btfVmlinuxValueTypeId = 0 } = attr;
+  const type = checkMapType(
+    {
+      type: attr.mapType,
+      keySize: attr.keySize,
+      valueSize: attr.valueSize,
+      maxEntries: attr.maxEntries,
+      flags: attr.mapFlags ?? 0,
+      name,
+      mapExtra: attr.mapExtra ?? 0n,
+      numaNode: attr.numaNode,
+      btfKeyTypeId,
+      btfValueTypeId,
+      btfVmlinuxValueTypeId,
+    },
+    kernel.memory.cpus,
+  );
+  const token = tokenFor(proc, attr.tokenFd, (t) => t.allowsCmd(BPF_MAP_CREATE) && t.allowsMap(attr.mapType));
+  const caps = capsWith(proc, token);
+  if (kernel.unprivilegedBpfDisabled && !caps.bpf) {
+    const { unprivilegedBpfDisabled: sysctl } = kernel;
+    throw new BpfError(EPERM, `map '${name}': needs CAP_BPF: kernel.unprivileged_bpf_disabled is ${sysctl}`, { name });
+  }
+  if (type.privilege === "bpf" && !caps.bpf) throw new BpfError(EPERM, `map '${name}': needs CAP_BPF`, { name });
+  if (type.privilege === "net_admin" && !caps.netAdmin) {
     throw new BpfError(EPERM, `map '${name}': needs CAP_NET_ADMIN`, { name });
   }
-  const btf = attr.btfFd === undefined ? undefined : proc.btfAt(attr.btfFd);
   const inner = attr.innerMapFd === undefined ? undefined : proc.mapAt(attr.innerMapFd);
-  const { btfKeyTypeId = 0, btfValueTypeId = 0, btfVmlinuxValueTypeId = 0 } = attr;
+  checkObjName(name, "map");
+  const btf = attr.btfFd === undefined ? undefined : proc.btfAt(attr.btfFd);
   const record =
     btf && btfValueTypeId
       ? mapRecord({ name, type: attr.mapType, flags: attr.mapFlags ?? 0 }, btf.btf, btfValueTypeId, kernel.platform.btf)
@@ -33,6 +57,7 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   if (record?.fields.length && attr.mapType === BPF_MAP_TYPE_STRUCT_OPS) {
     throw new BpfError(EINVAL, `map '${name}': struct_ops values have no special fields`, { name });
   }
+  const { exclProgHash } = attr;
   const map = new BpfMap(
     kernel.memory,
     {
@@ -60,7 +85,8 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
     record: record?.fields.length ? record : undefined,
     inner,
     uid: proc.uid,
-    unprivileged: !proc.caps.perfmon,
+    exclProgHash,
+    unprivileged: !caps.perfmon,
   });
   kernel.events.emit({ what: "map_create", mapId: obj.id });
   return proc.installOwned(obj, obj.mapFlags & (BPF_F_RDONLY | BPF_F_WRONLY));

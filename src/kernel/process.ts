@@ -3,7 +3,7 @@
  *
  * Rights of an fd (BPF_F_RDONLY, BPF_F_WRONLY) are checked before the command.
  */
-import { BPF_F_RDONLY, BPF_F_WRONLY } from "../abi/bpf.ts";
+import { BPF_BTF_GET_FD_BY_ID, BPF_BTF_LOAD, BPF_F_RDONLY, BPF_F_WRONLY, BPF_STATS_RUN_TIME } from "../abi/bpf.ts";
 import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { deleteBatch, updateBatch } from "../maps/batch.ts";
 import type {
@@ -25,6 +25,7 @@ import type {
   ProgInfo,
   ProgLoadAttr,
   ProgLoadResult,
+  TaskFdInfo,
   TestRunAttr,
   TestRunResult,
 } from "./bpf.ts";
@@ -38,9 +39,14 @@ import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, ma
 import { openMapReader } from "./map_reader.ts";
 import { progInfo } from "./prog_info.ts";
 import { progLoad } from "./prog_load.ts";
+import { StatsUser } from "./stats.ts";
+import { sysBpf } from "./syscall/sys_bpf.ts";
+import type { UserMemory } from "./syscall/user_memory.ts";
 import { Task } from "./task.ts";
+import { taskFdQuery } from "./task_fd_query.ts";
 import { progTestRun } from "./test_run.ts";
 import { rawTracepointOpen } from "./trace/links.ts";
+import { capsWith, tokenCreate, tokenFor } from "./token.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
@@ -139,8 +145,35 @@ export class Process extends Task implements Bpf {
     this.progAt(progFd).bindMap(this.mapAt(mapFd));
   }
 
-  btfLoad(bytes: Uint8Array): Fd {
-    return this.installOwned(loadBtf(this.kernel, bytes));
+  btfLoad(bytes: Uint8Array, options: { tokenFd?: Fd } = {}): Fd {
+    this.mayLoadBtf(options.tokenFd);
+    return this.as(() => this.installOwned(loadBtf(this.kernel, bytes)));
+  }
+
+  /** @throws EPERM */
+  mayLoadBtf(tokenFd?: Fd): void {
+    const token = tokenFor(this, tokenFd, (t) => t.allowsCmd(BPF_BTF_LOAD));
+    if (!capsWith(this, token).bpf) throw new BpfError(EPERM, "BTF: needs CAP_BPF", { pid: this.pid });
+  }
+
+  progStreamRead(progFd: Fd, stream: number, max: number): Uint8Array {
+    return this.progAt(progFd).streams.read(stream, max);
+  }
+
+  // --- tokens, statistics, processes
+
+  tokenCreate(bpffsFd: Fd, flags = 0): Fd {
+    return this.as(() => this.installOwned(tokenCreate(this, bpffsFd, flags)));
+  }
+
+  enableStats(type = BPF_STATS_RUN_TIME): Fd {
+    this.#admin();
+    return this.as(() => this.installOwned(new StatsUser(this.kernel, type)));
+  }
+
+  taskFdQuery(pid: number, fd: number, flags = 0): TaskFdInfo {
+    this.#admin();
+    return taskFdQuery(this.kernel, pid, fd, flags);
   }
 
   // --- ids
@@ -170,13 +203,18 @@ export class Process extends Task implements Bpf {
     return this.install(this.kernel.progs.at(id));
   }
 
-  mapGetFdById(id: number): Fd {
+  mapGetFdById(id: number, openFlags = 0): Fd {
     this.#admin();
-    return this.install(this.kernel.maps.at(id));
+    const access = openFlags & (BPF_F_RDONLY | BPF_F_WRONLY);
+    if (openFlags !== access || access === (BPF_F_RDONLY | BPF_F_WRONLY)) {
+      throw new BpfError(EINVAL, `map ${id}: open_flags ${openFlags}; wanted BPF_F_RDONLY or BPF_F_WRONLY`, { id });
+    }
+    return this.install(this.kernel.maps.at(id), access);
   }
 
-  btfGetFdById(id: number): Fd {
-    this.#admin();
+  btfGetFdById(id: number, options: { tokenFd?: Fd } = {}): Fd {
+    const token = tokenFor(this, options.tokenFd, (t) => t.allowsCmd(BPF_BTF_GET_FD_BY_ID));
+    if (!capsWith(this, token).sysAdmin) throw new BpfError(EPERM, `BTF ${id}: needs CAP_SYS_ADMIN`, { id });
     return this.install(this.kernel.btfs.at(id));
   }
 
@@ -259,6 +297,27 @@ export class Process extends Task implements Bpf {
 
   rawTracepointOpen(progFd: Fd, name?: string, cookie = 0n): Fd {
     return this.as(() => this.installOwned(rawTracepointOpen(this, this.progAt(progFd), name, cookie)));
+  }
+
+  // --- bpf(2) as bytes
+
+  /**
+   * bpf(cmd, attr, size): `attr` holds union bpf_attr of Linux 6.18 and takes the results; pointers in it are addresses
+   * in `mem` (default: no memory at all). Bytes of `attr` behind `size` count as the caller's memory, too.
+   * @returns an fd, a count or 0 @throws BpfError with Linux's errno
+   */
+  bpf(cmd: number, attr: Uint8Array, size: number, mem?: UserMemory): number {
+    return sysBpf(this, cmd, attr, size, mem);
+  }
+
+  /** As bpf(), but an error is -errno, as a libbpf client sees it. */
+  sysBpf(cmd: number, attr: Uint8Array, size: number, mem?: UserMemory): number {
+    try {
+      return sysBpf(this, cmd, attr, size, mem);
+    } catch (e) {
+      if (e instanceof BpfError) return -e.errno;
+      throw e;
+    }
   }
 
   // --- bpffs

@@ -4,12 +4,15 @@
  * The engines are made when first asked for: a program that only the interpreter runs costs no WebAssembly module.
  */
 import type { Btf } from "../btf/btf.ts";
-import type { EngineName, ExecImage, Runnable } from "../interp/image.ts";
+import { type EngineName, type ExecImage, RunFault, type Runnable } from "../interp/image.ts";
 import type { VerifiedProg } from "../verifier/platform.ts";
 import type { KBtf } from "./btf_cmds.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KMap } from "./map.ts";
 import { KObject } from "./objects.ts";
+import { progTag } from "./prog_tag.ts";
+import { BPF_STDERR, type ProgStreams } from "./streams.ts";
+import type { BpfToken } from "./token.ts";
 
 export interface ProgFacts {
   readonly name: string;
@@ -31,6 +34,8 @@ export interface ProgFacts {
   readonly funcInfo: Uint8Array;
   readonly lineInfo: Uint8Array;
   readonly uid: number;
+  /** What stands for the loader's capabilities where the program is attached. */
+  readonly token: BpfToken | undefined;
 }
 
 export class Prog extends KObject {
@@ -41,15 +46,28 @@ export class Prog extends KObject {
   /** Held: maps that the instructions name, and those bound later. */
   readonly maps: KMap[];
   readonly loadTimeNs: bigint;
-  /** Runs that were counted. */
+  readonly streams: ProgStreams;
+  /** Runs while statistics were on, and their time. */
   runCount = 0n;
+<<<<<<< HEAD
   /** Runs that did not happen because the program, or another of its kind, was running. */
   recursionMisses = 0n;
+=======
+  runTimeNs = 0n;
+>>>>>>> 9b102e2 (kernel: bpf(2) as raw bytes, tokens, statistics, streams)
   readonly #kernel: Kernel;
   readonly #engines = new Map<EngineName, Runnable>();
 
-  constructor(kernel: Kernel, facts: ProgFacts, verified: VerifiedProg, image: ExecImage, maps: KMap[]) {
+  constructor(
+    kernel: Kernel,
+    facts: ProgFacts,
+    verified: VerifiedProg,
+    image: ExecImage,
+    maps: KMap[],
+    streams: ProgStreams,
+  ) {
     super();
+    this.streams = streams;
     this.#kernel = kernel;
     this.facts = facts;
     this.verified = verified;
@@ -57,6 +75,7 @@ export class Prog extends KObject {
     this.maps = maps.map((m) => m.get());
     facts.btf?.get();
     facts.attachProg?.get();
+    facts.token?.get();
     this.loadTimeNs = kernel.nowNs();
     kernel.progs.add(this);
   }
@@ -81,7 +100,40 @@ export class Prog extends KObject {
 
   /** Runs with r1 = ctx; r0's low half as u32. @throws RunFault */
   run(ctx: number, engine?: EngineName): number {
-    return this.runnable(engine).run(ctx) >>> 0;
+    if (this.#kernel.statsUsers === 0) return this.#run(ctx, engine);
+    const start = performance.now();
+    const r0 = this.#run(ctx, engine);
+    this.countRuns(1, performance.now() - start);
+    return r0;
+  }
+
+  #run(ctx: number, engine?: EngineName): number {
+    try {
+      return this.runnable(engine).run(ctx) >>> 0;
+    } catch (e) {
+      if (e instanceof RunFault) this.reportFault(e);
+      throw e;
+    }
+  }
+
+  /** Adds runs to the statistics, if someone has them on. */
+  countRuns(runs: number, tookMs: number): void {
+    if (this.#kernel.statsUsers === 0) return;
+    this.runCount += BigInt(runs);
+    this.runTimeNs += BigInt(Math.round(tookMs * 1e6));
+  }
+
+  /** What stopped a run is told on the program's stderr. */
+  reportFault(fault: RunFault): void {
+    const where = fault.insnIdx === undefined ? "" : ` at insn ${fault.insnIdx}`;
+    this.streams.write(BPF_STDERR, `ERROR: ${fault.message}${where} in ${this.name || "a program"}\n`);
+  }
+
+  /** Tags of the functions, in hex: of the whole program when it has but one. */
+  subprogTags(): string[] {
+    const { subprogs } = this.verified;
+    if (subprogs.length === 1) return [this.facts.tag];
+    return subprogs.map(({ start, end }) => progTag(this.facts.insnBytes.subarray(8 * start, 8 * end)));
   }
 
   bindMap(map: KMap): void {
@@ -92,6 +144,7 @@ export class Prog extends KObject {
     yield* this.maps;
     if (this.facts.btf) yield this.facts.btf;
     if (this.facts.attachProg) yield this.facts.attachProg;
+    if (this.facts.token) yield this.facts.token;
   }
 
   protected override release(): void {
@@ -101,6 +154,7 @@ export class Prog extends KObject {
     for (const map of this.maps) map.put();
     this.facts.btf?.put();
     this.facts.attachProg?.put();
+    this.facts.token?.put();
     this.#kernel.events.emit({ what: "unload", progId: this.id });
   }
 }

@@ -24,7 +24,7 @@ export function progInfo(prog: Prog, caps: Pick<Caps, "bpf">): ProgInfo {
     ifindex: 0,
     xlated: caps.bpf ? encode(prog.image.insns) : nothing,
     verifiedInsns: prog.verified.stats.insnsProcessed,
-    runTimeNs: 0n,
+    runTimeNs: prog.runTimeNs,
     runCnt: prog.runCount,
     recursionMisses: prog.recursionMisses,
     funcInfo: caps.bpf ? facts.funcInfo : nothing,

@@ -4,8 +4,9 @@
  * Errors   those of bpf_prog_load() and bpf_prog_load_check_attach() as BpfError; a refused program as VerifierError.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, E2BIG, type EBADF, EINVAL, EPERM } from "../abi/errno.ts";
+import { BpfError, E2BIG, EACCES, EINVAL, EPERM, type Errno } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
+import { toHex } from "../bytes/hex.ts";
 import { decode } from "../isa/codec.ts";
 import type { AttachProg, FuncInfoRec, LineInfoRec, VerifyInput } from "../verifier/platform.ts";
 import { verify } from "../verifier/verify.ts";
@@ -16,7 +17,9 @@ import { claimProgArray } from "./map_slots.ts";
 import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
 import { Prog, type ProgFacts } from "./prog.ts";
-import { sha256 } from "./sha256.ts";
+import { progDigest, progTag } from "./prog_tag.ts";
+import { ProgStreams } from "./streams.ts";
+import { capsWith, tokenFor } from "./token.ts";
 
 const LOAD_FLAGS =
   abi.BPF_F_STRICT_ALIGNMENT |
@@ -136,21 +139,26 @@ const DEFAULT_ATTACH: Readonly<Record<number, number>> = {
 export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   const { kernel } = proc;
   const name = attr.name ?? "";
-  const fail = (
-    errno: typeof EINVAL | typeof E2BIG | typeof EPERM | typeof EBADF,
-    text: string,
-    context = {},
-  ): never => {
+  const fail = (errno: Errno, text: string, context = {}): never => {
     throw new BpfError(errno, `program '${name}': ${text}`, { name, ...context });
   };
   const flags = attr.progFlags ?? 0;
   if (flags & ~LOAD_FLAGS) fail(EINVAL, `unknown flags 0x${(flags & ~LOAD_FLAGS).toString(16)}`, { flags });
   const expectedAttachType = attr.expectedAttachType || DEFAULT_ATTACH[attr.progType] || 0;
-  const slots = attr.insns.length / 8;
+  const token = tokenFor(
+    proc,
+    attr.tokenFd,
+    (t) => t.allowsCmd(abi.BPF_PROG_LOAD) && t.allowsProg(attr.progType, expectedAttachType),
+  );
+  const caps = capsWith(proc, token);
+  if (kernel.unprivilegedBpfDisabled && !caps.bpf) {
+    fail(EPERM, `needs CAP_BPF: kernel.unprivileged_bpf_disabled is ${kernel.unprivilegedBpfDisabled}`);
+  }
+  const slots = attr.insnCnt ?? attr.insns.length / 8;
   if (!Number.isInteger(slots)) fail(EINVAL, `${attr.insns.length} bytes of instructions; wanted a multiple of 8`);
-  const maxInsns = proc.caps.bpf ? MAX_INSNS : MAX_INSNS_UNPRIV;
+  const maxInsns = caps.bpf ? MAX_INSNS : MAX_INSNS_UNPRIV;
   if (slots === 0 || slots > maxInsns) fail(E2BIG, `${slots} instructions; wanted 1 to ${maxInsns}`, { slots });
-  const needs = missingCap(attr.progType, proc.caps);
+  const needs = missingCap(attr.progType, caps);
   if (needs) fail(EPERM, `needs ${needs}`, { progType: attr.progType });
 
   const attachProg = attr.attachProgFd === undefined ? undefined : proc.progAt(attr.attachProgFd);
@@ -187,7 +195,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     license: attr.license,
     progFlags: flags,
     platform: kernel.platform,
-    caps: proc.caps,
+    caps,
     mapByFd: (fd) => proc.findMap(fd as Fd),
     mapByIdx: (idx) => {
       const fd = fdAt(idx);
@@ -226,11 +234,18 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     funcInfo,
     lineInfo,
     uid: proc.uid,
+    token,
   };
+  for (const { facts: of, name: mapName } of maps) {
+    if (of.exclProgHash && toHex(of.exclProgHash) !== toHex(progDigest(attr.insns))) {
+      fail(EACCES, `map '${mapName}' is for another program alone`, { map: mapName });
+    }
+  }
   for (const map of maps)
     if (map.type === abi.BPF_MAP_TYPE_PROG_ARRAY) claimProgArray(kernel, map.map, facts, verified);
-  const image = imageOf(verified, btf?.btf, kernel.imageSources);
-  const prog = new Prog(kernel, facts, verified, image, [...maps]);
+  const streams = new ProgStreams();
+  const image = imageOf(verified, { btf: btf?.btf, streams }, kernel.imageSources);
+  const prog = new Prog(kernel, facts, verified, image, [...maps], streams);
   kernel.events.emit({ what: "load", progId: prog.id });
   const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
   return {
@@ -319,22 +334,6 @@ function lineRecords(bytes: Uint8Array, recSize: number): LineInfoRec[] {
     });
   }
   return out;
-}
-
-/** SHA-256 over the instructions with map references blanked, first 8 bytes in hex. */
-function progTag(insnBytes: Uint8Array): string {
-  const bytes = insnBytes.slice();
-  const LD_IMM64 = 0x18;
-  for (let at = 0; at + 16 <= bytes.length; at += 8) {
-    if (bytes[at] !== LD_IMM64) continue;
-    const src = bytes[at + 1]! >> 4;
-    if (src === abi.BPF_PSEUDO_MAP_FD || src === abi.BPF_PSEUDO_MAP_VALUE) {
-      bytes.fill(0, at + 4, at + 8);
-      bytes.fill(0, at + 12, at + 16);
-    }
-    at += 8;
-  }
-  return Array.from(sha256(bytes).subarray(0, 8), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** The end of the log is kept, or with BPF_LOG_FIXED the start. */

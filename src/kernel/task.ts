@@ -3,7 +3,7 @@
  *
  * `as()` runs a command on behalf of the process: events say who did it, and fds in map values are its fds.
  */
-import type { Caps } from "../verifier/platform.ts";
+import { ALL_CAPS, type Caps, NO_CAPS } from "../verifier/platform.ts";
 import type { MountNs } from "./bpffs/mountns.ts";
 import type { KBtf } from "./btf_cmds.ts";
 import type { Cgroup } from "./cgroup/cgroup.ts";
@@ -66,8 +66,20 @@ export abstract class Task {
     return this.#cred;
   }
 
+  /** What it may do in the first user namespace (capable()): its capabilities in another one do not count. */
   get caps(): Caps {
-    return this.#cred.caps;
+    return this.capsIn(this.kernel.initUserns);
+  }
+
+  /** What it may do in a user namespace (ns_capable()): who made a namespace has every capability in it. */
+  capsIn(userns: UserNs): Caps {
+    const { caps, uid, userns: own } = this.#cred;
+    for (let ns: UserNs | undefined = userns; ns; ns = ns.parent) {
+      // CAP_SYS_ADMIN stands for the capabilities that were split off it.
+      if (ns === own) return caps.sysAdmin ? ALL_CAPS : caps;
+      if (ns.parent === own && ns.ownerUid === uid) return ALL_CAPS;
+    }
+    return NO_CAPS;
   }
 
   get uid(): number {

@@ -5,6 +5,7 @@
  */
 import * as abi from "../abi/bpf.ts";
 import { BpfError, E2BIG, EFAULT, EINVAL, ENOTSUPP, ENXIO } from "../abi/errno.ts";
+import { RunFault } from "../interp/image.ts";
 import type { JitProgram } from "../jit/jit.ts";
 import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import type { VAddr } from "../memory/memory.ts";
@@ -48,8 +49,7 @@ export function runRepeated(
   const repeat = Math.max(1, attr.repeat ?? 1);
   const runnable = prog.runnable(attr.engine);
   let retval = 0;
-  const start = performance.now();
-  kernel.running(() => {
+  const run = () => {
     // The JIT repeats inside WebAssembly.
     if (!before && "runRepeat" in runnable) {
       retval = (runnable as JitProgram).runRepeat(ctx, repeat);
@@ -59,9 +59,17 @@ export function runRepeated(
       before?.();
       retval = runnable.run(ctx);
     }
-  });
-  prog.runCount += BigInt(repeat);
-  return { retval: retval >>> 0, durationNs: Math.round(((performance.now() - start) * 1e6) / repeat) };
+  };
+  const start = performance.now();
+  try {
+    kernel.running(run);
+  } catch (e) {
+    if (e instanceof RunFault) prog.reportFault(e);
+    throw e;
+  }
+  const took = performance.now() - start;
+  prog.countRuns(repeat, took);
+  return { retval: retval >>> 0, durationNs: Math.round((took * 1e6) / repeat) };
 }
 
 export function refuse(prog: Prog, what: string, context: Record<string, unknown> = {}): never {

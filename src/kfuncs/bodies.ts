@@ -13,7 +13,9 @@ import {
 } from "../abi/bpf.ts";
 import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
+import { formatBpf } from "../helpers/format.ts";
 import type { Helper, Runtime } from "../helpers/helper.ts";
+import { arrayArgs } from "../helpers/print.ts";
 import { KF_ACQUIRE, KF_ARENA_RET, KF_RET_NULL } from "./kfunc.ts";
 import { KFUNCS } from "./table.ts";
 
@@ -21,6 +23,8 @@ import { KFUNCS } from "./table.ts";
 export interface KfuncCaller {
   readonly progType: number;
   readonly btf: Btf | undefined;
+  /** Takes text for a stream of the program; 0 or -errno. */
+  readonly streams: { write(stream: number, text: string): number };
 }
 
 interface Body {
@@ -86,6 +90,10 @@ const BODIES: Readonly<Record<string, Body>> = {
     abi: "qp:p",
     bind: ({ btf }) => ({ call: (rt, typeId) => (btf ? rt.services.objects.alloc(btf, typeId) : 0) }),
   },
+  bpf_stream_vprintk_impl: {
+    abi: "ppppp:i",
+    bind: ({ streams }) => ({ call: (rt, stream, ...printed) => streamPrintk(rt, streams, stream, ...printed) }),
+  },
   bpf_throw: { abi: "q:v", throws: true },
   bpf_obj_drop_impl: { abi: "pp:v", call: objDrop },
   bpf_refcount_acquire_impl: { abi: "pp:p", call: (rt, obj) => (rt.services.objects.acquire(obj >>> 0) ? obj : 0) },
@@ -102,6 +110,25 @@ const BODIES: Readonly<Record<string, Body>> = {
   bpf_rbtree_left: { abi: "pp:p", core: "rbtree_left" },
   bpf_rbtree_right: { abi: "pp:p", core: "rbtree_right" },
 };
+
+/** A longer format is cut off: the verifier has seen that it is text with a NUL. */
+const MAX_FORMAT = 4096;
+
+function streamPrintk(
+  rt: Runtime,
+  streams: KfuncCaller["streams"],
+  stream: number,
+  fmt = 0,
+  data = 0,
+  dataLen = 0,
+): number {
+  const args = arrayArgs(rt, data, dataLen);
+  if (!args) return -EINVAL;
+  const at = fmt >>> 0;
+  const end = rt.memory.u8.indexOf(0, at);
+  const text = formatBpf(rt.memory, at, Math.min(end - at + 1, MAX_FORMAT), args);
+  return typeof text === "number" ? text : streams.write(stream, text);
+}
 
 interface CopyExports {
   dynptr_copy_through(dst: number, dstOff: number, src: number, srcOff: number, size: number, tmp: number): number;

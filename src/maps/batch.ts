@@ -30,7 +30,7 @@ export interface BatchWrite {
   readonly errno: Errno | 0;
 }
 
-type BatchOp = "lookup" | "lookupAndDelete" | "update" | "delete";
+export type BatchOp = "lookup" | "lookupAndDelete" | "update" | "delete";
 
 const OPS: Record<BatchKind, readonly BatchOp[]> = {
   array: ["lookup", "update"],

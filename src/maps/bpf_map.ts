@@ -291,7 +291,6 @@ export class BpfMap {
     }
   }
 
-
   #putFields(): void {
     const { memory, addr } = this;
     const fields = this.attr.fields ?? [];

@@ -15,38 +15,56 @@ import { MAP_TYPES } from "./table.ts";
 /** map_extra means something to these. */
 const WITH_EXTRA: readonly number[] = [BPF_MAP_TYPE_BLOOM_FILTER, BPF_MAP_TYPE_ARENA];
 
-/** The type of a map that may be made so. @throws BpfError as BPF_MAP_CREATE fails; capabilities are the caller's. */
-export function checkMapAttr(attr: MapAttr, cpus: number): MapType {
-  const refuse = (errno: Errno, what: string): never => {
-    const { inner: _, ...context } = attr;
-    throw new BpfError(errno, `map '${attr.name ?? ""}': ${what}`, context);
-  };
+function refuse(attr: MapAttr, errno: Errno, what: string): never {
+  const { inner: _, ...context } = attr;
+  throw new BpfError(errno, `map '${attr.name ?? ""}': ${what}`, context);
+}
+
+/** What comes before the caller's capabilities and fds. @throws BpfError as BPF_MAP_CREATE fails */
+export function checkMapType(attr: MapAttr, cpus: number): MapType {
   const flags = attr.flags ?? 0;
   if (attr.btfVmlinuxValueTypeId) {
     if (attr.type !== BPF_MAP_TYPE_STRUCT_OPS || attr.btfKeyTypeId || attr.btfValueTypeId) {
-      refuse(EINVAL, "btf_vmlinux_value_type_id is for struct_ops maps alone");
+      refuse(attr, EINVAL, "btf_vmlinux_value_type_id is for struct_ops maps alone");
     }
   } else if (attr.btfKeyTypeId && !attr.btfValueTypeId) {
-    refuse(EINVAL, "btf_key_type_id without btf_value_type_id");
+    refuse(attr, EINVAL, "btf_key_type_id without btf_value_type_id");
   }
-  if (attr.mapExtra && !WITH_EXTRA.includes(attr.type)) refuse(EINVAL, `map_extra ${attr.mapExtra}, wanted 0`);
-  if ((flags & FILE_FLAGS) === FILE_FLAGS) refuse(EINVAL, "both BPF_F_RDONLY and BPF_F_WRONLY");
-  if (flags & BPF_F_NUMA_NODE && (attr.numaNode ?? 0) !== 0) refuse(EINVAL, `numa_node ${attr.numaNode}, wanted 0`);
+  if (attr.mapExtra && !WITH_EXTRA.includes(attr.type)) refuse(attr, EINVAL, `map_extra ${attr.mapExtra}, wanted 0`);
+  if ((flags & FILE_FLAGS) === FILE_FLAGS) refuse(attr, EINVAL, "both BPF_F_RDONLY and BPF_F_WRONLY");
+  if (flags & BPF_F_NUMA_NODE && (attr.numaNode ?? 0) !== 0) {
+    refuse(attr, EINVAL, `numa_node ${attr.numaNode}, wanted 0`);
+  }
   const type = MAP_TYPES[attr.type];
-  if (!type) return refuse(EINVAL, `unknown map type ${attr.type}`);
+  if (!type) return refuse(attr, EINVAL, `unknown map type ${attr.type}`);
+  if (!type.checkedLate) checkSizes(type, attr, cpus);
+  return type;
+}
+
+function checkSizes(type: MapType, attr: MapAttr, cpus: number): void {
   const err = type.check(attr, cpus);
-  if (err !== 0) {
-    const { keySize, valueSize, maxEntries } = attr;
-    refuse(
-      err,
-      `no ${type.name} with key_size ${keySize}, value_size ${valueSize}, max_entries ${maxEntries}, ` +
-        `flags 0x${flags.toString(16)}`,
-    );
-  }
+  if (err === 0) return;
+  const { keySize, valueSize, maxEntries } = attr;
+  refuse(
+    attr,
+    err,
+    `no ${type.name} with key_size ${keySize}, value_size ${valueSize}, max_entries ${maxEntries}, ` +
+      `flags 0x${(attr.flags ?? 0).toString(16)}`,
+  );
+}
+
+/** The type of a map that may be made so. @throws BpfError as BPF_MAP_CREATE fails; capabilities are the caller's. */
+export function checkMapAttr(attr: MapAttr, cpus: number): MapType {
+  const type = checkMapType(attr, cpus);
+  if (type.checkedLate) checkSizes(type, attr, cpus);
+  const err = type.checkInner?.(attr) ?? 0;
+  if (err) refuse(attr, err, `its inner map ${attr.inner ? `'${attr.inner.name}' does not do` : "is wanted"}`);
+  const flags = attr.flags ?? 0;
   for (const field of attr.fields ?? []) {
-    if (has(attr, PROG_FLAGS))
-      refuse(EACCES, `${field.kind} in a map that programs may not ${flags & 128 ? "write" : "read"}`);
-    if (!type.fields?.includes(field.kind)) refuse(EOPNOTSUPP, `${type.name} values cannot hold a ${field.kind}`);
+    if (has(attr, PROG_FLAGS)) {
+      refuse(attr, EACCES, `${field.kind} in a map that programs may not ${flags & 128 ? "write" : "read"}`);
+    }
+    if (!type.fields?.includes(field.kind)) refuse(attr, EOPNOTSUPP, `${type.name} values cannot hold a ${field.kind}`);
   }
   return type;
 }

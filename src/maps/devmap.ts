@@ -120,6 +120,7 @@ export const xskmap: MapType = {
   privilege: "net_admin",
   check: (attr) =>
     attr.maxEntries === 0 || attr.keySize !== 4 || attr.valueSize !== 4 || has(attr, ~FLAGS) ? EINVAL : 0,
+  checkedLate: true,
   create: createSlots,
   array: true,
   clear: clearSlots,

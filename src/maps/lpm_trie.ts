@@ -39,6 +39,7 @@ export const lpm_trie: MapType = {
   flags: FLAGS,
   privilege: "bpf",
   check: checkTrie,
+  checkedLate: true,
   create: createTrie,
   areas: [INDEX],
   clear: (map) => map.core.trie_clear(map.addr),

@@ -43,6 +43,10 @@ export interface MapType {
   readonly privilege: "none" | "bpf" | "net_admin";
   /** The type's own checks at creation, after the flags: 0 or the errno. */
   readonly check: (attr: MapAttr, cpus: number) => Errno | 0;
+  /** Linux checks while it makes the map (map_alloc), when the caller's capabilities were found to do. */
+  readonly checkedLate?: true;
+  /** Maps of maps: what the inner map must be like; checked late. */
+  readonly checkInner?: (attr: MapAttr) => Errno | 0;
   /** Allocates the areas and fills the record. Absent: a record without storage, for the verifier only. */
   readonly create?: (memory: Memory, map: number, attr: MapAttr) => void;
   /** Words of the record's private part that hold allocations. */

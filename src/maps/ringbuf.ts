@@ -43,6 +43,7 @@ export const ringbuf: MapType = {
   flags: BPF_F_NUMA_NODE,
   privilege: "none",
   check: checkRingbuf,
+  checkedLate: true,
   create: createRingbuf,
   areas: [RING_AREA],
   access: ringAccess,

@@ -62,6 +62,7 @@ export const sockmap: MapType = {
   flags: SOCK_FLAGS,
   privilege: "net_admin",
   check: checkSockmap,
+  checkedLate: true,
   access: emptyAccess({ lookup: socketLookup, update: socketUpdate, delete: () => EINVAL, next: "array" }),
   lookup: "sock",
   ops: [...SOCKMAP_OPS, ...SOCK_COMMON_OPS],
@@ -81,6 +82,7 @@ export const sockhash: MapType = {
   ...sockmap,
   name: "sockhash",
   check: checkSockhash,
+  checkedLate: true,
   access: emptyAccess({ lookup: socketLookup, update: socketUpdate, delete: () => ENOENT, next: ENOENT }),
   ops: [...SOCKHASH_OPS, ...SOCK_COMMON_OPS],
   reserves: [...SOCKHASH_OPS, "sk_select_reuseport"],
@@ -116,6 +118,7 @@ export const stack_trace: MapType = {
   flags: SOCK_FLAGS | BPF_F_STACK_BUILD_ID,
   privilege: "bpf",
   check: checkStackTrace,
+  checkedLate: true,
   access: emptyAccess({
     lookup: () => ENOENT,
     update: () => EINVAL,
@@ -141,6 +144,7 @@ export const cgroup_storage: MapType = {
   flags: BPF_F_NUMA_NODE | ACCESS_FLAGS,
   privilege: "none",
   check: checkCgroupStorage,
+  checkedLate: true,
   access: emptyAccess({
     lookup: () => ENOENT,
     update: (_map, flags) => ((flags & ~(BPF_F_LOCK | BPF_EXIST)) !== 0 ? EINVAL : ENOENT),
@@ -222,6 +226,7 @@ export const arena: MapType = {
   flags: ARENA_FLAGS,
   privilege: "bpf",
   check: checkArena,
+  checkedLate: true,
   access: emptyAccess({ lookup: () => EINVAL, update: () => EOPNOTSUPP, delete: () => EOPNOTSUPP, next: EOPNOTSUPP }),
   unsupported: unsupported("arenas"),
 };

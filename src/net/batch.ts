@@ -204,6 +204,7 @@ export class Batch {
     if (n === 0) return;
     this.#queued = 0;
     this.#used = 0;
+    const start = performance.now();
     let ran = n;
     let fault: unknown;
     try {
@@ -212,7 +213,7 @@ export class Batch {
       ran = this.#kernel.memory.readU32(this.#progress);
       fault = this.#named(error);
     }
-    for (const prog of this.#progs) prog.runCount += BigInt(ran);
+    for (const prog of this.#progs) prog.countRuns(ran, (performance.now() - start) / this.#progs.length);
     this.#report(ran);
     this.#done += ran;
     this.#options.onChunk?.();

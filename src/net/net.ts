@@ -346,7 +346,6 @@ export class Net implements NetService {
     for (let i = 0; i < repeat; i++) {
       this.#enqueue(data, (p) => this.xdpAction(device, this.runXdp(prog, p, { ingress, metaBytes })));
     }
-    prog.runCount += BigInt(repeat);
     const durationNs = Math.round(((performance.now() - start) * 1e6) / repeat);
     return { retval: 0, dataOut: new Uint8Array(), ctxOut: new Uint8Array(), durationNs };
   }

@@ -28,7 +28,7 @@ import {
 import { isOpenable, isReadable, type Readable } from "./readable.ts";
 import { lookup, lookupIn, parentOf } from "./walk.ts";
 
-const PINNABLE: readonly string[] = ["map", "prog", "link"];
+export const PINNABLE: readonly string[] = ["map", "prog", "link"];
 const DEFAULT_READ = 65536;
 
 export class ProcessFs implements BpfFs {

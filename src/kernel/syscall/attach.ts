@@ -2,22 +2,22 @@
 import { PROG_ATTACH, PROG_QUERY } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { EINVAL, ENOSPC, EOPNOTSUPP, EPERM } from "../../abi/errno.ts";
-import type { ProgAttachAttr } from "../bpf.ts";
+import type { Bpf, ProgAttachAttr } from "../bpf.ts";
 import type { Fd } from "../fd.ts";
 import type { Call } from "./call.ts";
 import { type Command, checkFlags, command, refuse, type Unpacked } from "./command.ts";
 
 export const ATTACH_COMMANDS: Readonly<Record<number, Command>> = {
   [abi.BPF_PROG_ATTACH]: command(PROG_ATTACH, "expected_revision", (call, a) => {
-    const { proc } = call;
-    if (!proc.progAttach) return refuse(EOPNOTSUPP, "this kernel has no attachments without links");
-    proc.progAttach(attachAttr(a));
+    const bpf: Bpf = call.proc;
+    if (!bpf.progAttach) return refuse(EOPNOTSUPP, "this kernel has no attachments without links");
+    bpf.progAttach(attachAttr(a));
     return 0;
   }),
   [abi.BPF_PROG_DETACH]: command(PROG_ATTACH, "expected_revision", (call, a) => {
-    const { proc } = call;
-    if (!proc.progDetach) return refuse(EOPNOTSUPP, "this kernel has no attachments without links");
-    proc.progDetach(attachAttr(a));
+    const bpf: Bpf = call.proc;
+    if (!bpf.progDetach) return refuse(EOPNOTSUPP, "this kernel has no attachments without links");
+    bpf.progDetach(attachAttr(a));
     return 0;
   }),
   [abi.BPF_PROG_QUERY]: command(PROG_QUERY, "revision", progQuery, ({ proc }) => {
@@ -70,12 +70,12 @@ const NO_REVISION: ReadonlySet<number> = new Set([
 function progQuery(call: Call, a: Unpacked<typeof PROG_QUERY>): number {
   const BPF_F_QUERY_EFFECTIVE = 1;
   checkFlags("query", a.query_flags, BPF_F_QUERY_EFFECTIVE);
-  const { proc } = call;
-  if (!proc.progQuery) return refuse(EOPNOTSUPP, "this kernel has no attachments without links");
+  const bpf: Bpf = call.proc;
+  if (!bpf.progQuery) return refuse(EOPNOTSUPP, "this kernel has no attachments without links");
   const device = DEVICE_TYPES.has(a.attach_type);
   if (device && (a.query_flags || a.attach_flags)) refuse(EINVAL, "queries of devices know no flags");
   if (a.query_flags && a.prog_attach_flags) refuse(EINVAL, "effective programs have no attach flags");
-  const found = proc.progQuery({
+  const found = bpf.progQuery({
     ...targetOf(a.attach_type, a.target_fd),
     attachType: a.attach_type,
     queryFlags: a.query_flags,

@@ -6,7 +6,7 @@
  */
 import { MAP_BATCH } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
-import { BpfError, EFAULT, EINVAL, ENOENT, type Errno } from "../../abi/errno.ts";
+import { BpfError, ENOENT, type Errno } from "../../abi/errno.ts";
 import { type BatchOp, checkBatch, lookupBatch } from "../../maps/batch.ts";
 import type { Fd } from "../fd.ts";
 import type { KMap } from "../map.ts";

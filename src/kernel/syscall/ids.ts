@@ -8,7 +8,8 @@ import { type Command, checkFlags, command, refuse } from "./command.ts";
 
 const next = (find: (proc: Process, id: number) => number | undefined): Command =>
   command(GET_ID, "next_id", (call, a) => {
-    if (a.start_id >= INT_MAX) refuse(EINVAL, `start_id ${a.start_id}; wanted less than ${INT_MAX}`, { id: a.start_id });
+    if (a.start_id >= INT_MAX)
+      refuse(EINVAL, `start_id ${a.start_id}; wanted less than ${INT_MAX}`, { id: a.start_id });
     const id = find(call.proc, a.start_id);
     if (id === undefined) return refuse(ENOENT, `no id follows ${a.start_id}`, { id: a.start_id });
     call.put(GET_ID, { next_id: id });

@@ -151,7 +151,8 @@ function uprobeMulti(call: Call): Partial<LinkCreateAttr> {
   const a = LINK_CREATE.uprobe_multi.unpack(call.attr);
   if (a.flags || a.target_fd) refuse(EINVAL, "uprobe_multi links know no target and no flags of their own");
   checkFlags("uprobe_multi", a.multi_flags, 1);
-  if (!a.path || !a.offsets || a.cnt === 0 || a.pid > 0x7fffffff) refuse(EINVAL, "uprobe_multi: no path, offsets or cnt");
+  if (!a.path || !a.offsets || a.cnt === 0 || a.pid > 0x7fffffff)
+    refuse(EINVAL, "uprobe_multi: no path, offsets or cnt");
   checkCount(a.cnt);
   return {
     multi: {
@@ -180,7 +181,8 @@ const TP_NAME_BYTES = 128;
 
 function rawTracepointOpen(call: Call, a: Unpacked<typeof RAW_TRACEPOINT>): number {
   const prog = call.proc.progAt(a.prog_fd as Fd);
-  const named = prog.type === abi.BPF_PROG_TYPE_RAW_TRACEPOINT || prog.type === abi.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
+  const named =
+    prog.type === abi.BPF_PROG_TYPE_RAW_TRACEPOINT || prog.type === abi.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
   const name = named || a.name ? call.text(a.name, TP_NAME_BYTES - 1) : undefined;
   return call.proc.rawTracepointOpen(a.prog_fd as Fd, name, a.cookie);
 }

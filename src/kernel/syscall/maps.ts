@@ -1,6 +1,7 @@
 /** bpf(2) as bytes: creating maps, their elements, freezing. */
-import * as abi from "../../abi/bpf.ts";
+
 import { MAP_CREATE, MAP_ELEM } from "../../abi/attr.ts";
+import * as abi from "../../abi/bpf.ts";
 import { EFAULT, EINVAL, ENOENT } from "../../abi/errno.ts";
 import type { Fd } from "../fd.ts";
 import type { KMap } from "../map.ts";

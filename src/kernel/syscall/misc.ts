@@ -1,8 +1,18 @@
 /** bpf(2) as bytes: pins, statistics, iterators, tokens, what an fd of a process is, streams. */
-import { ENABLE_STATS, ITER_CREATE, OBJ, PROG_BIND_MAP, PROG_STREAM_READ, TASK_FD_QUERY, TOKEN_CREATE } from "../../abi/attr.ts";
+import {
+  ENABLE_STATS,
+  ITER_CREATE,
+  OBJ,
+  PROG_BIND_MAP,
+  PROG_STREAM_READ,
+  TASK_FD_QUERY,
+  TOKEN_CREATE,
+} from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { cString } from "../../abi/cstring.ts";
-import { EINVAL, ENAMETOOLONG, ENOENT, ENOSPC, EOPNOTSUPP } from "../../abi/errno.ts";
+import { EINVAL, ENAMETOOLONG, ENOSPC, EOPNOTSUPP } from "../../abi/errno.ts";
+import type { Bpf, FsPath } from "../bpf.ts";
+import { PINNABLE } from "../bpffs/process_fs.ts";
 import type { Fd } from "../fd.ts";
 import type { Call } from "./call.ts";
 import { type Command, checkFlags, command, refuse, type Unpacked } from "./command.ts";
@@ -14,9 +24,8 @@ export const MISC_COMMANDS: Readonly<Record<number, Command>> = {
   [abi.BPF_ITER_CREATE]: command(ITER_CREATE, "flags", (call, a) => {
     checkFlags("iterator", a.flags, 0);
     call.proc.linkAt(a.link_fd as Fd);
-    const { proc } = call;
-    if (!proc.iterCreate) return refuse(EOPNOTSUPP, "this kernel has no iterators");
-    return proc.iterCreate(a.link_fd as Fd);
+    const bpf: Bpf = call.proc;
+    return bpf.iterCreate?.(a.link_fd as Fd) ?? refuse(EOPNOTSUPP, "this kernel has no iterators");
   }),
   [abi.BPF_PROG_BIND_MAP]: command(PROG_BIND_MAP, "flags", (call, a) => {
     checkFlags("bind", a.flags, 0);
@@ -32,33 +41,28 @@ export const MISC_COMMANDS: Readonly<Record<number, Command>> = {
 
 const PATH_MAX = 4096;
 
-function pathOf(call: Call, a: Unpacked<typeof OBJ>): { path: string; at: Fd | undefined } {
+function pathOf(call: Call, a: Unpacked<typeof OBJ>): FsPath {
   if (!(a.file_flags & abi.BPF_F_PATH_FD) && a.path_fd) refuse(EINVAL, `path_fd ${a.path_fd} without BPF_F_PATH_FD`);
   const path = call.text(a.pathname, PATH_MAX);
   if (path.length === PATH_MAX) refuse(ENAMETOOLONG, `a path of ${PATH_MAX} bytes or more`);
-  if (path === "") refuse(ENOENT, "an empty path");
-  return { path, at: a.file_flags & abi.BPF_F_PATH_FD ? (a.path_fd as Fd) : undefined };
+  return a.file_flags & abi.BPF_F_PATH_FD ? { dirfd: a.path_fd as Fd, path } : path;
 }
 
 function objPin(call: Call, a: Unpacked<typeof OBJ>): number {
   checkFlags("pin", a.file_flags, abi.BPF_F_PATH_FD);
-  // The object comes before the path.
-  const obj = call.proc.fdTable.entry(a.bpf_fd as Fd).obj;
-  if (!PINNABLE.has(obj.kind)) refuse(EINVAL, `fd ${a.bpf_fd} is a ${obj.kind}, which cannot be pinned`);
-  const { path, at } = pathOf(call, a);
-  call.proc.objPin(a.bpf_fd as Fd, path, at);
+  // What bpf_fd is comes before the path.
+  const kind = call.proc.fdTable.find(a.bpf_fd)?.kind ?? "file";
+  if (!PINNABLE.includes(kind)) refuse(EINVAL, `fd ${a.bpf_fd} is a ${kind}; only maps, programs and links are pinned`);
+  call.proc.objPin(a.bpf_fd as Fd, pathOf(call, a));
   return 0;
 }
-
-const PINNABLE: ReadonlySet<string> = new Set(["map", "prog", "link"]);
 
 function objGet(call: Call, a: Unpacked<typeof OBJ>): number {
   const access = abi.BPF_F_RDONLY | abi.BPF_F_WRONLY;
   if (a.bpf_fd !== 0) refuse(EINVAL, `bpf_fd ${a.bpf_fd}; wanted 0`);
   checkFlags("get", a.file_flags, access | abi.BPF_F_PATH_FD);
   if ((a.file_flags & access) === access) refuse(EINVAL, "both BPF_F_RDONLY and BPF_F_WRONLY");
-  const { path, at } = pathOf(call, a);
-  return call.proc.objGet(path, a.file_flags & access, at);
+  return call.proc.objGet(pathOf(call, a), a.file_flags & access);
 }
 
 function taskFdQuery(call: Call, a: Unpacked<typeof TASK_FD_QUERY>): number {

@@ -88,9 +88,7 @@ function progLoad(call: Call, a: Load): number {
 
 /** attach_prog_fd is a program's or a BTF's. */
 function attachTarget(call: Call, fd: number): { attachProgFd: Fd } | { attachBtfObjFd: Fd } {
-  return call.proc.fdTable.find(fd)?.kind === "prog"
-    ? { attachProgFd: fd as Fd }
-    : { attachBtfObjFd: fd as Fd };
+  return call.proc.fdTable.find(fd)?.kind === "prog" ? { attachProgFd: fd as Fd } : { attachBtfObjFd: fd as Fd };
 }
 
 /**

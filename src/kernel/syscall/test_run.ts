@@ -33,7 +33,10 @@ const RULES: Readonly<Record<TestRunKind, Rules>> = {
   skb: { zero: ["cpu", "batch_size"], packets: true },
   xdp: { zero: ["cpu"], packets: true },
   flow_dissector: { zero: ["flags", "cpu", "batch_size"], packets: true },
-  sk_lookup: { zero: ["flags", "cpu", "batch_size", "data_in", "data_size_in", "data_out", "data_size_out"], packets: true },
+  sk_lookup: {
+    zero: ["flags", "cpu", "batch_size", "data_in", "data_size_in", "data_out", "data_size_out"],
+    packets: true,
+  },
   nf: { zero: ["flags", "cpu", "batch_size"], packets: true },
   raw_tp: { zero: [...NO_BUFFERS, "batch_size"], packets: false },
   tracing: { zero: ["flags", "cpu", "batch_size"], packets: false },
@@ -43,7 +46,8 @@ const RULES: Readonly<Record<TestRunKind, Rules>> = {
 
 function testRun(call: Call, a: Run): number {
   if ((a.ctx_size_in === 0) !== (a.ctx_in === 0n)) refuse(EINVAL, `ctx_in of ${a.ctx_size_in} bytes and its address`);
-  if ((a.ctx_size_out === 0) !== (a.ctx_out === 0n)) refuse(EINVAL, `ctx_out of ${a.ctx_size_out} bytes and its address`);
+  if ((a.ctx_size_out === 0) !== (a.ctx_out === 0n))
+    refuse(EINVAL, `ctx_out of ${a.ctx_size_out} bytes and its address`);
   const { proc } = call;
   const prog = proc.progAt(a.prog_fd as Fd);
   const kind = proc.kernel.platform.progTypes[prog.type]?.testRun;
@@ -87,7 +91,8 @@ function finish(call: Call, a: Run, run: TestRunResult): number {
   if (a.ctx_out && ctxOut.length) {
     call.write(a.ctx_out, ctxOut.subarray(0, a.ctx_size_out));
     call.put(TEST_RUN, { ctx_size_out: ctxOut.length });
-    if (ctxOut.length > a.ctx_size_out) refuse(ENOSPC, `a context of ${ctxOut.length} bytes; room for ${a.ctx_size_out}`);
+    if (ctxOut.length > a.ctx_size_out)
+      refuse(ENOSPC, `a context of ${ctxOut.length} bytes; room for ${a.ctx_size_out}`);
   }
   return 0;
 }

@@ -6,8 +6,9 @@
  *
  * Errors   EFAULT for what is not wholly in memory.
  */
-import type { Addresses } from "../../abi/struct.ts";
+
 import { BpfError, EFAULT } from "../../abi/errno.ts";
+import type { Addresses } from "../../abi/struct.ts";
 
 export interface UserMemory {
   /** A copy of `len` bytes. @throws EFAULT */

@@ -38,6 +38,13 @@ export class Commands {
     return ret;
   }
 
+  /** The system call as it is, with a size of the caller's. */
+  raw(cmd: number, attr: Uint8Array, size: number, ...keep: unknown[]): number {
+    const { sys } = this;
+    sys.keep = [attr, keep];
+    return sys.call("bpf", cmd, sys.addressOf(attr), size);
+  }
+
   /** @throws BpfError "what: COMMAND: ERRNO" */
   run(what: string, cmd: number, attr: Uint8Array, ...keep: unknown[]): number {
     const ret = this.try(cmd, attr, keep);

@@ -17,6 +17,8 @@ import {
   LINK_DETACH,
   LINK_UPDATE,
   PROG_BIND_MAP,
+  PROG_STREAM_READ,
+  TOKEN_CREATE,
 } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, ENOENT } from "../../abi/errno.ts";
@@ -40,6 +42,7 @@ import type {
   ProgLoadResult,
   ProgQueryAttr,
   ProgQueryResult,
+  TaskFdInfo,
   TestRunAttr,
   TestRunResult,
 } from "../../kernel/bpf.ts";
@@ -55,6 +58,7 @@ import { Poller } from "./poller.ts";
 import { progLoad, TestRuns } from "./progs.ts";
 import { openMapReader } from "./reader.ts";
 import type { Sys } from "./sys.ts";
+import { taskFdQuery } from "./task_fd_query.ts";
 
 const F_DUPFD_CLOEXEC = 1030;
 
@@ -166,7 +170,7 @@ export class LinuxBpf implements Bpf, Disposable {
     this.#cmd.run(`program fd ${progFd}`, abi.BPF_PROG_BIND_MAP, attr);
   }
 
-  btfLoad(bytes: Uint8Array, options: { logLevel?: number } = {}): Fd {
+  btfLoad(bytes: Uint8Array, options: { logLevel?: number; tokenFd?: Fd } = {}): Fd {
     const log = options.logLevel ? new Uint8Array(1 << 20) : undefined;
     const attr = BTF_LOAD.pack(this.sys, {
       btf: bytes,
@@ -174,6 +178,7 @@ export class LinuxBpf implements Bpf, Disposable {
       btf_log_buf: log,
       btf_log_size: log?.length,
       btf_log_level: options.logLevel,
+      ...(options.tokenFd !== undefined && { btf_flags: abi.BPF_F_TOKEN_FD, btf_token_fd: options.tokenFd }),
     });
     return this.own(this.#cmd.run(`BTF of ${bytes.length} bytes`, abi.BPF_BTF_LOAD, attr, bytes, log));
   }
@@ -188,8 +193,8 @@ export class LinuxBpf implements Bpf, Disposable {
     return GET_ID.unpack(attr).next_id;
   }
 
-  #byId(what: string, cmd: number, id: number): Fd {
-    return this.own(this.#cmd.run(`${what} ${id}`, cmd, GET_ID.pack(this.sys, { start_id: id })));
+  #byId(what: string, cmd: number, id: number, fields: { open_flags?: number; fd_by_id_token_fd?: number } = {}): Fd {
+    return this.own(this.#cmd.run(`${what} ${id}`, cmd, GET_ID.pack(this.sys, { start_id: id, ...fields })));
   }
 
   progGetNextId(id: number): number | undefined {
@@ -212,12 +217,13 @@ export class LinuxBpf implements Bpf, Disposable {
     return this.#byId("program", abi.BPF_PROG_GET_FD_BY_ID, id);
   }
 
-  mapGetFdById(id: number): Fd {
-    return this.#byId("map", abi.BPF_MAP_GET_FD_BY_ID, id);
+  mapGetFdById(id: number, openFlags = 0): Fd {
+    return this.#byId("map", abi.BPF_MAP_GET_FD_BY_ID, id, { open_flags: openFlags });
   }
 
-  btfGetFdById(id: number): Fd {
-    return this.#byId("BTF", abi.BPF_BTF_GET_FD_BY_ID, id);
+  btfGetFdById(id: number, { tokenFd }: { tokenFd?: Fd } = {}): Fd {
+    const token = tokenFd === undefined ? {} : { open_flags: abi.BPF_F_TOKEN_FD, fd_by_id_token_fd: tokenFd };
+    return this.#byId("BTF", abi.BPF_BTF_GET_FD_BY_ID, id, token);
   }
 
   linkGetFdById(id: number): Fd {
@@ -306,9 +312,36 @@ export class LinuxBpf implements Bpf, Disposable {
     return this.own(this.#cmd.run(`link fd ${linkFd}`, abi.BPF_ITER_CREATE, attr));
   }
 
-  /** Counts runs and their time while the fd is open (BPF_STATS_RUN_TIME). */
-  enableStats(): Fd {
-    return this.own(this.#cmd.run("statistics", abi.BPF_ENABLE_STATS, ENABLE_STATS.pack(this.sys, {})));
+  // --- tokens, statistics, processes, streams
+
+  tokenCreate(bpffsFd: Fd, flags = 0): Fd {
+    const attr = TOKEN_CREATE.pack(this.sys, { bpffs_fd: bpffsFd, flags });
+    return this.own(this.#cmd.run(`bpffs fd ${bpffsFd}`, abi.BPF_TOKEN_CREATE, attr));
+  }
+
+  enableStats(type = abi.BPF_STATS_RUN_TIME): Fd {
+    return this.own(this.#cmd.run("statistics", abi.BPF_ENABLE_STATS, ENABLE_STATS.pack(this.sys, { type })));
+  }
+
+  taskFdQuery(pid: number, fd: number, flags = 0): TaskFdInfo {
+    return taskFdQuery(this.#cmd, pid, fd, flags);
+  }
+
+  progStreamRead(progFd: Fd, stream: number, max: number): Uint8Array {
+    const out = new Uint8Array(max);
+    const attr = PROG_STREAM_READ.pack(this.sys, {
+      stream_buf: out,
+      stream_buf_len: max,
+      stream_id: stream,
+      prog_fd: progFd,
+    });
+    const n = this.#cmd.run(`program fd ${progFd}`, abi.BPF_PROG_STREAM_READ_BY_FD, attr, out);
+    return out.subarray(0, n);
+  }
+
+  /** bpf(2) itself. @returns its result, or -errno; results are in `attr` and where its pointers lead */
+  sysBpf(cmd: number, attr: Uint8Array, size: number, ...keep: unknown[]): number {
+    return this.#cmd.raw(cmd, attr, size, keep);
   }
 
   // --- bpffs

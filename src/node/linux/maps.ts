@@ -38,7 +38,7 @@ export class Maps {
       key_size: a.keySize,
       value_size: a.valueSize,
       max_entries: a.maxEntries,
-      map_flags: a.mapFlags,
+      map_flags: (a.mapFlags ?? 0) | (a.tokenFd === undefined ? 0 : abi.BPF_F_TOKEN_FD),
       inner_map_fd: a.innerMapFd,
       numa_node: a.numaNode,
       map_name: a.name,
@@ -48,8 +48,11 @@ export class Maps {
       btf_value_type_id: a.btfValueTypeId,
       btf_vmlinux_value_type_id: a.btfVmlinuxValueTypeId,
       map_extra: a.mapExtra,
+      excl_prog_hash: a.exclProgHash,
+      excl_prog_hash_size: a.exclProgHash?.length,
+      map_token_fd: a.tokenFd,
     });
-    return this.#cmd.run(`map '${a.name ?? ""}'`, abi.BPF_MAP_CREATE, attr) as Fd;
+    return this.#cmd.run(`map '${a.name ?? ""}'`, abi.BPF_MAP_CREATE, attr, a.exclProgHash) as Fd;
   }
 
   info(fd: Fd): MapInfo {
