@@ -11,7 +11,7 @@ export interface Addresses {
   addressOf(bytes: Uint8Array): number;
 }
 
-type Kind = "u8" | "u16" | "u32" | "s32" | "u64" | "ptr" | number;
+export type Kind = "u8" | "u16" | "u32" | "s32" | "u64" | "ptr" | number;
 
 export type Members = Readonly<Record<string, Kind>>;
 
@@ -30,6 +30,9 @@ export type Fields<M extends Members> = { readonly [N in keyof M]?: Packed<M[N]>
 
 export interface Struct<M extends Members> {
   readonly size: number;
+  /** Members in order. */
+  readonly names: readonly (keyof M & string)[];
+  kindOf(member: keyof M & string): Kind;
   pack(at: Addresses, fields: Fields<M>): Uint8Array<ArrayBuffer>;
   /** Members beyond the bytes are 0: an older kernel knows a shorter struct. */
   unpack(bytes: Uint8Array): { readonly [N in keyof M]: Unpacked<M[N]> };
@@ -69,6 +72,8 @@ export function struct<const M extends Members>(members: M): Struct<M> {
   };
   return {
     size,
+    names: layout.map((m) => m.name),
+    kindOf: (member) => byName.get(member)!.kind,
     pack(at, fields) {
       const out = new Uint8Array(size);
       putAll(out, at, fields);

@@ -1,0 +1,53 @@
+/** Random calls on skep and on the running Linux, from a seed; the first differences. */
+import { checkReferences } from "../../src/kernel/holders.ts";
+import { createKernel } from "../../src/net/create.ts";
+import { inNetns, type LinuxBpf, newNetns } from "../../src/node/linux/index.ts";
+import { Random } from "../fuzz/case.ts";
+import { compareCall, randomCall, type RawDifference } from "./random.ts";
+import { linuxKernel, skepKernel, World } from "./world.ts";
+
+export interface RawDiffOptions {
+  readonly seed: number;
+  readonly calls: number;
+  /** Stops earlier when it is over. */
+  readonly seconds: number;
+  /** A directory in bpffs that both kernels have. */
+  readonly dir: string;
+  /** Stops after so many differences. */
+  readonly max: number;
+}
+
+export interface RawDiff {
+  readonly done: number;
+  readonly differences: readonly RawDifference[];
+}
+
+/** References are checked after each call of skep; at the end its kernel must be empty. */
+export function diffRaw(real: LinuxBpf, options: RawDiffOptions): RawDiff {
+  const kernel = createKernel({ cpus: real.possibleCpus });
+  const proc = kernel.spawn();
+  proc.fs.mkdir(options.dir);
+  const netns = newNetns(real);
+  const differences: RawDifference[] = [];
+  const rng = new Random(options.seed);
+  const end = performance.now() + 1000 * options.seconds;
+  let done = 0;
+  try {
+    inNetns(real, netns, () => {
+      const [skep, linux] = [new World(skepKernel(proc), options.dir), new World(linuxKernel(real), options.dir)];
+      for (; done < options.calls && performance.now() < end && differences.length < options.max; done++) {
+        const difference = compareCall(skep, linux, randomCall(rng));
+        checkReferences(kernel);
+        if (difference) differences.push(difference);
+      }
+      skep.close();
+      linux.close();
+    });
+  } finally {
+    real.close(netns);
+  }
+  proc.fs.rmdir(options.dir);
+  proc.exit();
+  kernel.assertEmpty();
+  return { done, differences };
+}
