@@ -11,7 +11,7 @@ export interface RawDiffOptions {
   readonly calls: number;
   /** Stops earlier when it is over. */
   readonly seconds: number;
-  /** A directory in bpffs that both kernels have. */
+  /** Where Linux has a bpffs of the test; skep mounts one there. */
   readonly dir: string;
   /** Stops after so many differences. */
   readonly max: number;
@@ -27,6 +27,7 @@ export function diffRaw(real: LinuxBpf, options: RawDiffOptions): RawDiff {
   const kernel = createKernel({ cpus: real.possibleCpus });
   const proc = kernel.spawn();
   proc.fs.mkdir(options.dir);
+  proc.fs.mount(options.dir);
   const netns = newNetns(real);
   const differences: RawDifference[] = [];
   const rng = new Random(options.seed);
@@ -46,6 +47,7 @@ export function diffRaw(real: LinuxBpf, options: RawDiffOptions): RawDiff {
   } finally {
     real.close(netns);
   }
+  proc.fs.umount(options.dir);
   proc.fs.rmdir(options.dir);
   proc.exit();
   kernel.assertEmpty();

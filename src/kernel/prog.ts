@@ -49,12 +49,9 @@ export class Prog extends KObject {
   readonly streams: ProgStreams;
   /** Runs while statistics were on, and their time. */
   runCount = 0n;
-<<<<<<< HEAD
+  runTimeNs = 0n;
   /** Runs that did not happen because the program, or another of its kind, was running. */
   recursionMisses = 0n;
-=======
-  runTimeNs = 0n;
->>>>>>> 9b102e2 (kernel: bpf(2) as raw bytes, tokens, statistics, streams)
   readonly #kernel: Kernel;
   readonly #engines = new Map<EngineName, Runnable>();
 
