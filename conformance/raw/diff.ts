@@ -3,7 +3,7 @@ import { checkReferences } from "../../src/kernel/holders.ts";
 import { createKernel } from "../../src/net/create.ts";
 import { inNetns, type LinuxBpf, newNetns } from "../../src/node/linux/index.ts";
 import { Random } from "../fuzz/case.ts";
-import { compareCall, randomCall, type RawDifference } from "./random.ts";
+import { compareCall, type RawDifference, randomCall } from "./random.ts";
 import { linuxKernel, skepKernel, World } from "./world.ts";
 
 export interface RawDiffOptions {

@@ -145,7 +145,11 @@ const TEMPLATES: Readonly<Record<number, Template>> = {
   [abi.BPF_MAP_LOOKUP_ELEM]: elem,
   [abi.BPF_MAP_UPDATE_ELEM]: elem,
   [abi.BPF_MAP_DELETE_ELEM]: elem,
-  [abi.BPF_MAP_GET_NEXT_KEY]: elem,
+  // Hash tables have their elements in another order.
+  [abi.BPF_MAP_GET_NEXT_KEY]: template(MAP_ELEM, (rng) => ({
+    ...elem.members(rng),
+    map_fd: fd(["array", "lpm", "queue", "ringbuf", "prog_array", "rdonly", "wronly", "xdp"])(rng),
+  })),
   [abi.BPF_MAP_LOOKUP_AND_DELETE_ELEM]: elem,
   [abi.BPF_MAP_LOOKUP_BATCH]: batch,
   [abi.BPF_MAP_LOOKUP_AND_DELETE_BATCH]: batch,
@@ -246,7 +250,7 @@ function fdOf(member: string, names: readonly string[]): Template["members"] {
 const COMMANDS = Object.keys(TEMPLATES).map(Number);
 /** Numbers that members are replaced by. */
 /** Numbers that are no object's on either kernel. */
-const NO_OBJECT = [0, 1, 0x7fffffff, 0xffffffff];
+const NO_OBJECT = [0, 0x7fffffff, 0xffffffff];
 const EDGES = [0, 1, 2, 4, 8, 0x7fffffff, 0x80000000, 0xffffffff];
 
 export function randomCall(rng: Random): RawCall {
@@ -256,15 +260,21 @@ export function randomCall(rng: Random): RawCall {
   if (rng.chance(0.35)) {
     const name = rng.pick(layout.names);
     const kind = layout.kindOf(name);
-    members[name] = kind === "ptr" ? rng.pick<Value>([0, "nobuf", { buf: "ones" }])
-      : rng.pick(meansObject(layout, layout.offsetOf(name)) ? NO_OBJECT : EDGES);
+    members[name] =
+      kind === "ptr"
+        ? rng.pick<Value>([0, "nobuf", { buf: "ones" }])
+        : rng.pick(meansObject(layout, layout.offsetOf(name)) ? NO_OBJECT : EDGES);
   }
   const flips = Array.from(
     { length: rng.chance(0.15) ? 1 + rng.below(3) : 0 },
     () => [rng.below(180), rng.u32() & 0xff] as const,
   );
-  const size = rng.chance(0.8) ? layout.size : rng.pick([0, 4, 8, 16, 40, 120, 168, 169, 176, 256, 4097, 0xffffffff]);
-  return { cmd, members, flips, size };
+  const cut = rng.chance(0.8) ? layout.size : rng.pick([0, 4, 8, 16, 40, 120, 168, 169, 176, 256, 4097, 0xffffffff]);
+  // Half an address is one that means something else on each kernel.
+  const inside = layout.names.find(
+    (n) => layout.kindOf(n) === "ptr" && layout.offsetOf(n) < cut && cut < layout.endOf(n),
+  );
+  return { cmd, members, flips, size: inside ? layout.endOf(inside) : cut };
 }
 
 /** Members whose values are kept small, whatever bytes were changed. */

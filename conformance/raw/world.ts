@@ -108,7 +108,13 @@ export class World {
     }
     bpf.mapFreeze(fds["frozen"]!);
     for (const [name, progType] of Object.entries(PROGS)) {
-      fds[name] = bpf.progLoad({ progType, insns: PASS, license: "GPL", name }).fd;
+      fds[name] = bpf.progLoad({
+        progType,
+        insns: PASS,
+        license: "GPL",
+        name,
+        progFlags: progType === abi.BPF_PROG_TYPE_SYSCALL ? abi.BPF_F_SLEEPABLE : 0,
+      }).fd;
       ids[name] = bpf.progInfo(fds[name]).id;
     }
     fds["btf"] = bpf.btfLoad(BTF);

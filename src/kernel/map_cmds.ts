@@ -4,13 +4,14 @@
  * Batches  errors carry how far the batch came in their context (`count`).
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY, BPF_MAP_CREATE, BPF_MAP_TYPE_STRUCT_OPS } from "../abi/bpf.ts";
-import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import { BpfError, EACCES, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { type BatchRead, type BatchWrite, lookupBatch } from "../maps/batch.ts";
 import { BpfMap } from "../maps/bpf_map.ts";
 import { checkMapType } from "../maps/create.ts";
 import { mapRecord } from "../verifier/btf_record.ts";
 import type { BatchAttr, BatchResult, Fd, MapCreateAttr, MapInfo } from "./bpf.ts";
 import { KMap } from "./map.ts";
+import { checkMapBtf } from "./map_btf.ts";
 import { slotHooks } from "./map_slots.ts";
 import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
@@ -50,6 +51,8 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   const inner = attr.innerMapFd === undefined ? undefined : proc.mapAt(attr.innerMapFd);
   checkObjName(name, "map");
   const btf = attr.btfFd === undefined ? undefined : proc.btfAt(attr.btfFd);
+  if (btf?.kernelBtf) throw new BpfError(EACCES, `map '${name}': the BTF of the kernel is no map's`, { name });
+  if (btf && btfValueTypeId) checkMapBtf(attr, type.btf, btf.btf);
   const record =
     btf && btfValueTypeId
       ? mapRecord({ name, type: attr.mapType, flags: attr.mapFlags ?? 0 }, btf.btf, btfValueTypeId, kernel.platform.btf)

@@ -45,8 +45,8 @@ import type { UserMemory } from "./syscall/user_memory.ts";
 import { Task } from "./task.ts";
 import { taskFdQuery } from "./task_fd_query.ts";
 import { progTestRun } from "./test_run.ts";
-import { rawTracepointOpen } from "./trace/links.ts";
 import { capsWith, tokenCreate, tokenFor } from "./token.ts";
+import { rawTracepointOpen } from "./trace/links.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {

@@ -216,8 +216,9 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     complexity: attr.complexity === true,
     nowUs,
   };
+  const bound = boundFds(proc, attr, fail);
   const verified = verify(input);
-  const maps = verified.usedMaps as readonly KMap[];
+  const maps = [...new Set([...(verified.usedMaps as readonly KMap[]), ...bound])];
   const facts: ProgFacts = {
     name,
     type: attr.progType,
@@ -262,6 +263,22 @@ function missingCap(type: number, caps: Process["caps"]): string | undefined {
   if (!caps.perfmon && PERFMON_TYPES.has(type)) return "CAP_PERFMON";
   return undefined;
 }
+
+/** The maps among the first fdArrayCnt fds: they are the program's, used or not (process_fd_array()). */
+function boundFds(
+  proc: Process,
+  { fdArray = [], fdArrayCnt = 0 }: ProgLoadAttr,
+  fail: (errno: Errno, text: string, context?: object) => never,
+): KMap[] {
+  if (fdArrayCnt >= MAX_FD_ARRAY) fail(EINVAL, `fd_array_cnt ${fdArrayCnt} is too big`, { fdArrayCnt });
+  return fdArray.slice(0, fdArrayCnt).flatMap((fd) => {
+    if (proc.findBtf(fd)) return [];
+    return [proc.mapAt(fd)];
+  });
+}
+
+/** UINT_MAX / sizeof(int). */
+const MAX_FD_ARRAY = 0x3fffffff;
 
 /** BTF in which attachBtfId counts. */
 function attachTarget(proc: Process, attr: ProgLoadAttr, attachProg: Prog | undefined): Btf | undefined {

@@ -93,8 +93,7 @@ export function capsWith(task: Task, token: BpfToken | undefined): Caps {
 /** bpf_token_create(). The caller owns the reference. */
 export function tokenCreate(task: Task, fd: Fd, flags: number): BpfToken {
   if (flags) throw new BpfError(EINVAL, `token: flags 0x${flags.toString(16)}; wanted 0`, { flags });
-  const obj = task.fdTable.find(fd);
-  if (!obj) throw new BpfError(EBADF, `token: process ${task.pid} has no fd ${fd}`, { fd });
+  const { obj } = task.fdTable.entry(fd);
   if (obj instanceof OpenPath && obj.pathOnly) throw new BpfError(EBADF, `token: fd ${fd} is open with O_PATH`, { fd });
   const dir = obj instanceof OpenPath ? obj.path.dentry : undefined;
   const fs = dir?.inode.fs;

@@ -50,6 +50,7 @@ function createArray(memory: Memory, map: number, attr: MapAttr, copies: number)
 
 export const array: MapType = {
   name: "array",
+  btf: "array",
   flags: FLAGS & ~BPF_F_PRESERVE_ELEMS,
   privilege: "none",
   check: checkArray,
@@ -64,6 +65,7 @@ export const array: MapType = {
 
 export const percpu_array: MapType = {
   name: "percpu_array",
+  btf: "array",
   flags: ACCESS_FLAGS,
   privilege: "none",
   check: checkArray,
@@ -98,6 +100,7 @@ const PERF_HELPERS = ["perf_event_read", "perf_event_output", "skb_output", "per
 
 export const perf_event_array: MapType = {
   name: "perf_event_array",
+  btf: "none",
   flags: FD_FLAGS | BPF_F_PRESERVE_ELEMS,
   privilege: "none",
   check: checkFdArray,
@@ -113,6 +116,7 @@ const CGROUP_HELPERS = ["skb_under_cgroup", "current_task_under_cgroup"];
 
 export const cgroup_array: MapType = {
   name: "cgroup_array",
+  btf: "none",
   flags: FD_FLAGS,
   privilege: "none",
   check: checkFdArray,
@@ -126,6 +130,7 @@ export const cgroup_array: MapType = {
 
 export const array_of_maps: MapType = {
   name: "array_of_maps",
+  btf: "none",
   flags: FD_FLAGS,
   privilege: "none",
   check: checkFdArray,

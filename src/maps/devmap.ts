@@ -45,6 +45,7 @@ const common = {
   addedFlags: BPF_F_RDONLY_PROG,
   privilege: "net_admin",
   check: checkDevmap,
+  btf: "none",
   ops: REDIRECT_OR_LOOKUP,
   reserves: REDIRECT,
 } as const satisfies Partial<MapType>;
@@ -90,6 +91,7 @@ function createDevmapHash(memory: Memory, map: number, attr: MapAttr): void {
 
 export const cpumap: MapType = {
   name: "cpumap",
+  btf: "none",
   flags: BPF_F_NUMA_NODE,
   privilege: "bpf",
   check(attr) {
@@ -116,6 +118,7 @@ export const cpumap: MapType = {
 
 export const xskmap: MapType = {
   name: "xskmap",
+  btf: "none",
   flags: FLAGS,
   privilege: "net_admin",
   check: (attr) =>

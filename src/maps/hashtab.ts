@@ -94,6 +94,7 @@ function createHash(memory: Memory, map: number, attr: MapAttr): void {
 }
 
 const common = {
+  btf: "any",
   flags: FLAGS,
   check: checkHash,
   create: createHash,
@@ -139,6 +140,7 @@ export const lru_percpu_hash: MapType = {
 export const hash_of_maps: MapType = {
   ...common,
   name: "hash_of_maps",
+  btf: "none",
   privilege: "none",
   check: (attr, cpus) => (attr.valueSize !== 4 ? EINVAL : checkHash(attr, cpus)),
   checkInner,

@@ -36,6 +36,7 @@ function createTrie(memory: Memory, map: number, attr: MapAttr): void {
 
 export const lpm_trie: MapType = {
   name: "lpm_trie",
+  btf: "trie",
   flags: FLAGS,
   privilege: "bpf",
   check: checkTrie,

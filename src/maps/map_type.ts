@@ -57,6 +57,8 @@ export interface MapType {
   readonly access: MapAccess;
   /** Which batch commands it has, and how they walk. */
   readonly batch?: BatchKind;
+  /** What the BTF types of key and value must be like (map_check_btf); absent: any, but there must be a key type. */
+  readonly btf?: MapBtfRule;
   /** A value per CPU. */
   readonly percpu?: true;
   /** The elements (or slots) lie in one block: the JIT may compute addresses. */
@@ -90,6 +92,9 @@ export interface MapAccess {
   /** Only where BPF_MAP_LOOKUP_AND_DELETE_ELEM exists. */
   lookupAndDelete?(map: BpfMap, key: Uint8Array): Uint8Array | undefined;
 }
+
+/** Any, none at all, a u32 key (or a section without one), a struct as key, a u32 key. */
+export type MapBtfRule = "any" | "none" | "array" | "trie" | "index";
 
 export type BatchKind = "array" | "trie" | "hash";
 

@@ -62,6 +62,7 @@ const BLOOM_OPS = ["map_peek_elem", "map_push_elem"];
 
 export const bloom_filter: MapType = {
   name: "bloom_filter",
+  btf: "any",
   flags: BLOOM_FLAGS,
   privilege: "bpf",
   check: checkBloom,

@@ -115,6 +115,7 @@ function checkStackTrace(attr: MapAttr): Errno | 0 {
 
 export const stack_trace: MapType = {
   name: "stack_trace",
+  btf: "none",
   flags: SOCK_FLAGS | BPF_F_STACK_BUILD_ID,
   privilege: "bpf",
   check: checkStackTrace,
@@ -141,6 +142,7 @@ function checkCgroupStorage(attr: MapAttr): Errno | 0 {
 
 export const cgroup_storage: MapType = {
   name: "cgroup_storage",
+  btf: "any",
   flags: BPF_F_NUMA_NODE | ACCESS_FLAGS,
   privilege: "none",
   check: checkCgroupStorage,
@@ -180,6 +182,7 @@ function storage(owner: string, prefix: string, name = `${owner}_storage`): MapT
     flags: BPF_F_NO_PREALLOC | BPF_F_CLONE,
     privilege: "bpf",
     check: checkStorage,
+    btf: "index",
     access: noElements,
     ops: [...own, "kptr_xchg"],
     reserves: own,
@@ -223,6 +226,7 @@ function checkArena(attr: MapAttr): Errno | 0 {
 
 export const arena: MapType = {
   name: "arena",
+  btf: "any",
   flags: ARENA_FLAGS,
   privilege: "bpf",
   check: checkArena,

@@ -1,11 +1,11 @@
 /**
  * XDP on a device, by link: one program per device; while the link lives nobody else can attach there.
  *
- * Errors   ENODEV, EBUSY another link holds the device, EINVAL flags or a program that cannot be on a device.
+ * Errors   EINVAL no such device, EBUSY another link holds the device, flags or a program that cannot be on a device.
  * Source   dev_xdp_attach() in net/core/dev.c.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, EBUSY, EINVAL, ENODEV } from "../abi/errno.ts";
+import { BpfError, EBUSY, EINVAL } from "../abi/errno.ts";
 import type { Attachment, LinkType } from "../kernel/link.ts";
 import type { Prog } from "../kernel/prog.ts";
 import type { Net } from "./net.ts";
@@ -38,7 +38,7 @@ export function xdpLinkType(net: Net): LinkType {
         throw new BpfError(EINVAL, `xdp: flags 0x${flags.toString(16)}`, { flags });
       const device = net.device(attr.targetIfindex ?? 0);
       if (!device)
-        throw new BpfError(ENODEV, `xdp: no device has ifindex ${attr.targetIfindex}`, { ifindex: attr.targetIfindex });
+        throw new BpfError(EINVAL, `xdp: no device has ifindex ${attr.targetIfindex}`, { ifindex: attr.targetIfindex });
       check(prog);
       if (device.xdp)
         throw new BpfError(EBUSY, `xdp: ${device.name} has program ${device.xdp.id}`, { ifindex: device.ifindex });

@@ -141,7 +141,7 @@ describe("XDP on a device", () => {
     const pass = load(proc, "r0 = 2\nexit");
     const link = xdp(proc, a, pass);
     expect(() => xdp(proc, a, pass)).toThrow("EBUSY");
-    expect(() => xdp(proc, { ifindex: 999 } as NetDevice, pass)).toThrow("ENODEV");
+    expect(() => xdp(proc, { ifindex: 999 } as NetDevice, pass)).toThrow("no device has ifindex 999: EINVAL");
     expect(() =>
       xdp(proc, kernel.net.addDevice(), load(proc, "r0 = 2\nexit", { expectedAttachType: abi.BPF_XDP_DEVMAP })),
     ).toThrow("EINVAL");

@@ -23,7 +23,9 @@ export const MISC_COMMANDS: Readonly<Record<number, Command>> = {
   [abi.BPF_ENABLE_STATS]: command(ENABLE_STATS, "type", (call, a) => call.proc.enableStats(a.type)),
   [abi.BPF_ITER_CREATE]: command(ITER_CREATE, "flags", (call, a) => {
     checkFlags("iterator", a.flags, 0);
-    call.proc.linkAt(a.link_fd as Fd);
+    const { type } = call.proc.linkAt(a.link_fd as Fd);
+    if (type.type !== abi.BPF_LINK_TYPE_ITER)
+      refuse(EINVAL, `link fd ${a.link_fd} is of type ${type.type}; wanted an iterator`);
     const bpf: Bpf = call.proc;
     return bpf.iterCreate?.(a.link_fd as Fd) ?? refuse(EOPNOTSUPP, "this kernel has no iterators");
   }),

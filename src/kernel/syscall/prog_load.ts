@@ -23,6 +23,8 @@ const FUNC_INFO_BYTES = 8;
 const LINE_INFO_BYTES = 16;
 const CORE_RELO_BYTES = 16;
 const MAX_RECORD = 252;
+/** More than this is refused by the load. */
+const MAX_FD_ARRAY = 1 << 20;
 const LD_IMM64 = 0x18;
 const CALL = 0x85;
 
@@ -48,7 +50,7 @@ function progLoad(call: Call, a: Load): number {
         return call.text(a.license, LICENSE_BYTES - 1);
       },
       get name() {
-        if (a.signature || a.signature_size) refuse(EOPNOTSUPP, "signed programs: there are no keyrings here");
+        if (a.signature) refuse(EOPNOTSUPP, "signed programs: there are no keyrings here");
         return a.prog_name;
       },
       progFlags: a.prog_flags & ~abi.BPF_F_TOKEN_FD,
@@ -116,6 +118,7 @@ function records(call: Call, what: string, addr: bigint, count: number, recSize:
 /** Without a count the array is as long as the instructions make it. */
 function fdArray(call: Call, a: Load, insns: Uint8Array): readonly Fd[] | undefined {
   if (a.fd_array === 0n && a.fd_array_cnt === 0) return undefined;
+  if (a.fd_array_cnt > MAX_FD_ARRAY) return [];
   const bytes = call.read(a.fd_array, 4 * (a.fd_array_cnt || namedFds(insns)));
   return [...new Int32Array(bytes.buffer)] as Fd[];
 }

@@ -21,16 +21,19 @@ export const TEST_RUN_COMMAND: Readonly<Record<number, Command>> = {
 interface Rules {
   /** Members that must be zero. */
   readonly zero: readonly (keyof Run)[];
+  /** Longest data_in. */
+  readonly maxIn?: number;
   /** Whether packets (and contexts of their own) go in and come out. */
   readonly packets: boolean;
   /** The context is changed where it lies. */
   readonly ctxInPlace?: true;
 }
 
+const PAGE_SIZE = 4096;
 const NO_BUFFERS = ["data_in", "data_out", "ctx_out", "duration", "repeat"] as const;
 
 const RULES: Readonly<Record<TestRunKind, Rules>> = {
-  skb: { zero: ["cpu", "batch_size"], packets: true },
+  skb: { zero: ["cpu", "batch_size"], packets: true, maxIn: PAGE_SIZE },
   xdp: { zero: ["cpu"], packets: true },
   flow_dissector: { zero: ["flags", "cpu", "batch_size"], packets: true },
   sk_lookup: {
@@ -58,6 +61,9 @@ function testRun(call: Call, a: Run): number {
     if (a[member]) refuse(EINVAL, `test run of '${prog.name}': ${member} ${a[member]}; wanted 0`, { member });
   }
   // A traced function's arguments are skep's own; Linux calls its test functions.
+  if (a.data_size_in > (rules.maxIn ?? a.data_size_in)) {
+    refuse(EINVAL, `test run of '${prog.name}': ${a.data_size_in} bytes of data; wanted at most ${rules.maxIn}`);
+  }
   const takesCtx = kind !== "tracing";
   const data = a.data_size_in ? { dataIn: call.read(a.data_in, a.data_size_in) } : {};
   const ctx = takesCtx && a.ctx_size_in ? { ctxIn: call.read(a.ctx_in, a.ctx_size_in) } : {};
