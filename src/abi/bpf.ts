@@ -494,6 +494,7 @@ export const BTF_F_PTR_RAW = 4;
 export const BTF_F_ZERO = 8;
 
 export const BPF_F_KPROBE_MULTI_RETURN = 1;
+export const PERF_TYPE_SOFTWARE = 1;
 
 export const BPF_ANY = 0;
 export const BPF_NOEXIST = 1;

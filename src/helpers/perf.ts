@@ -32,8 +32,8 @@ import {
   BPF_PROG_TYPE_TRACING,
   BPF_PROG_TYPE_XDP,
 } from "../abi/bpf.ts";
-import { EOPNOTSUPP } from "../abi/errno.ts";
-import type { Helper } from "./helper.ts";
+import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import type { Helper, Runtime } from "./helper.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_MAP_PTR,
@@ -103,7 +103,7 @@ export const perf_prog_read_value: Helper = {
   name: "perf_prog_read_value",
   proto: { args: [ARG_PTR_TO_CTX, ARG_PTR_TO_UNINIT_MEM, ARG_CONST_SIZE], ret: RET_INTEGER, gplOnly: true },
   abi: "ppp:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "perf counters are not modelled" },
+  call: perfProgReadValue,
 };
 
 export const skb_output: Helper = {
@@ -205,3 +205,25 @@ export const get_branch_snapshot: Helper = {
   abi: "ppq:i",
   unsupported: { errno: EOPNOTSUPP, reason: "stacks and branch records are not modelled" },
 };
+
+declare module "./helper.ts" {
+  interface RuntimeServices {
+    /** The perf event whose program runs. */
+    readonly perfEvent: { counter(): { counter: bigint; enabled: bigint; running: bigint } | undefined };
+  }
+}
+
+/** sizeof(struct bpf_perf_event_value). */
+const PERF_EVENT_VALUE = 24;
+
+function perfProgReadValue(rt: Runtime, _ctx: number, buf: number, size: number): number {
+  const { memory, services } = rt;
+  const at = buf >>> 0;
+  memory.fill(at, 0, size >>> 0);
+  const value = services.perfEvent.counter();
+  if (size >>> 0 !== PERF_EVENT_VALUE || !value) return -EINVAL;
+  memory.writeU64(at, value.counter);
+  memory.writeU64(at + 8, value.enabled);
+  memory.writeU64(at + 16, value.running);
+  return 0;
+}

@@ -11,10 +11,7 @@ export const TRACE_CTX = {
   hasResult: -24,
   /** u64 address of the traced function; 0 where there is none. */
   funcIp: -32,
-  /** u64: bpf_override_return() was called, and with what. */
-  overridden: -40,
-  override: -48,
 } as const;
 
 /** Bytes in front of the context. */
-export const TRACE_CTX_HEAD = 48;
+export const TRACE_CTX_HEAD = 32;

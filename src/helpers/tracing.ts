@@ -17,7 +17,7 @@ import {
 } from "../abi/bpf.ts";
 import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Helper, Runtime } from "./helper.ts";
-import { big, retBig } from "./runtime.ts";
+import { retBig } from "./runtime.ts";
 import { TRACE_CTX } from "./trace_layout.ts";
 import {
   ARG_ANYTHING,
@@ -39,7 +39,7 @@ export const override_return: Helper = {
   name: "override_return",
   proto: { args: [ARG_PTR_TO_CTX, ARG_ANYTHING], ret: RET_INTEGER, gplOnly: true },
   abi: "pq:i",
-  call: overrideReturn,
+  unsupported: { errno: EOPNOTSUPP, reason: "the kernel is built without CONFIG_BPF_KPROBE_OVERRIDE" },
 };
 
 export const get_func_ip: Helper = {
@@ -147,13 +147,6 @@ export const ima_file_hash: Helper = {
     reason: "files and paths are not modelled",
   },
 };
-
-/** The function that the kprobe is on does not run; it returns this. */
-function overrideReturn(rt: Runtime, ctx: number, lo: number, hi: number): number {
-  rt.memory.writeU64((ctx >>> 0) + TRACE_CTX.overridden, 1n);
-  rt.memory.writeU64((ctx >>> 0) + TRACE_CTX.override, big(lo, hi));
-  return 0;
-}
 
 function argCount(rt: Runtime, ctx: number): number {
   return rt.memory.readU32((ctx >>> 0) + TRACE_CTX.argCount);

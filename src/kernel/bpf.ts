@@ -244,6 +244,10 @@ export interface LinkCreateAttr {
     readonly offsets?: readonly bigint[];
     /** One for each symbol or offset. */
     readonly cookies?: readonly bigint[];
+    /** kprobe_multi: addresses in place of symbols. */
+    readonly addrs?: readonly bigint[];
+    /** uprobe_multi: file offsets of USDT semaphores. */
+    readonly refCtrOffsets?: readonly bigint[];
     /** 1 = at the return. */
     readonly flags?: number;
     readonly pid?: number;
@@ -273,6 +277,19 @@ export type PerfTarget =
       readonly pid?: number;
     }
   | { readonly kind: "tracepoint"; readonly category: string; readonly name: string };
+
+/** What a perf event watches. */
+export type PerfEventTarget =
+  | PerfTarget
+  | {
+      readonly kind: "software";
+      /** PERF_COUNT_SW_*; 0 is the CPU's clock, 1 the task's. */
+      readonly config: number;
+      /** Nanoseconds of the clock between two samples ... */
+      readonly samplePeriod?: number;
+      /** ... or samples a second. */
+      readonly sampleFreq?: number;
+    };
 
 /** BPF_PROG_ATTACH, BPF_PROG_DETACH. */
 export interface ProgAttachAttr {
@@ -320,6 +337,35 @@ export interface LinkInfo {
   readonly targetBtfId?: number;
   readonly tpName?: string;
   readonly cookie?: bigint;
+  /** Links on perf events. */
+  readonly perfEvent?: {
+    readonly kind: "uprobe" | "uretprobe" | "kprobe" | "kretprobe" | "tracepoint" | "event";
+    /** Function, file or tracepoint. */
+    readonly name?: string;
+    /** Bytes into the function or the file. */
+    readonly offset?: bigint;
+    readonly addr?: bigint;
+    readonly missed?: bigint;
+    /** PERF_TYPE_* and what is counted, of events that sample. */
+    readonly type?: number;
+    readonly config?: bigint;
+  };
+  readonly kprobeMulti?: {
+    readonly count: number;
+    readonly flags: number;
+    readonly missed: bigint;
+    readonly addrs: readonly bigint[];
+    readonly cookies: readonly bigint[];
+  };
+  readonly uprobeMulti?: {
+    readonly path: string;
+    readonly count: number;
+    readonly flags: number;
+    readonly pid: number;
+    readonly offsets: readonly bigint[];
+    readonly refCtrOffsets: readonly bigint[];
+    readonly cookies: readonly bigint[];
+  };
   /** Iterators: what is iterated. */
   readonly targetName?: string;
   /** struct_ops, sockmap, iterators of a map's elements. */
@@ -518,6 +564,12 @@ export interface Bpf {
   progAttach?(attr: ProgAttachAttr): void;
   progDetach?(attr: ProgAttachAttr): void;
   progQuery?(attr: ProgQueryAttr): ProgQueryResult;
+  /** perf_event_open(2) of events that sample or are attached to by hand. The event is disabled. */
+  perfEventOpen?(target: PerfEventTarget): Fd;
+  /** PERF_EVENT_IOC_SET_BPF: the event holds the program. */
+  perfEventSetBpf?(eventFd: Fd, progFd: Fd): void;
+  /** PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE. */
+  perfEventEnable?(eventFd: Fd, on: boolean): void;
   /** A readable fd with the output of an iterator. */
   iterCreate?(linkFd: Fd): Fd;
 

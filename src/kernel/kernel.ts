@@ -44,6 +44,7 @@ import { TEST_RUNNERS } from "./test_run.ts";
 import { Timers } from "./timers.ts";
 import { TraceHooks } from "./trace/hooks.ts";
 import { TRACING_LINKS } from "./trace/links.ts";
+import { Uprobes } from "./trace/uprobes.ts";
 import { UserNs } from "./userns.ts";
 
 export interface KernelOptions {
@@ -108,6 +109,7 @@ export class Kernel {
   readonly roots: (() => Iterable<Root>)[] = [];
   readonly timers: Timers;
   readonly traceHooks: TraceHooks;
+  readonly uprobes: Uprobes;
   readonly objects: ObjHeap;
   readonly structs: KStructs;
   readonly runtime: CpuRuntime;
@@ -160,6 +162,7 @@ export class Kernel {
     this.#unprivilegedBpfDisabled = options.unprivilegedBpfDisabled ?? 0;
     this.timers = new Timers(this);
     this.traceHooks = new TraceHooks(this);
+    this.uprobes = new Uprobes(this);
     this.objects = new ObjHeap(this);
     this.structs = new KStructs(this.memory, () => this.platform.btf);
     for (const type of TRACING_LINKS) this.linkTypes.register(type);
@@ -178,6 +181,7 @@ export class Kernel {
     this.provide("clock", { realNs: () => split(realClock() + this.#advancedNs) });
     this.provide("timers", this.timers);
     this.provide("objects", this.objects);
+    this.provide("perfEvent", { counter: () => this.traceHooks.runner.perfCounter });
     this.provide("session", { current: () => this.traceHooks.runner.session });
     const task = this.memory.alloc(INIT_TASK.structBytes);
     this.provide("task", { current: () => ({ ...INIT_TASK.task, addr: task }) });

@@ -22,6 +22,8 @@ import type {
   MapReader,
   ObjectView,
   ObjInfo,
+  PerfEventTarget,
+  PerfTarget,
   ProgInfo,
   ProgLoadAttr,
   ProgLoadResult,
@@ -47,6 +49,7 @@ import { taskFdQuery } from "./task_fd_query.ts";
 import { progTestRun } from "./test_run.ts";
 import { capsWith, tokenCreate, tokenFor } from "./token.ts";
 import { rawTracepointOpen } from "./trace/links.ts";
+import { PerfEvent, perfAttach, perfEventAt } from "./trace/perf_event.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
@@ -318,6 +321,26 @@ export class Process extends Task implements Bpf {
       if (e instanceof BpfError) return -e.errno;
       throw e;
     }
+  }
+
+  // --- perf events
+
+  perfAttach(progFd: Fd, target: PerfTarget, cookie = 0n): Fd {
+    return this.as(() => this.installOwned(perfAttach(this, this.progAt(progFd), target, cookie)));
+  }
+
+  perfEventOpen(target: PerfEventTarget): Fd {
+    return this.as(() => this.installOwned(new PerfEvent(this.kernel, target)));
+  }
+
+  perfEventSetBpf(eventFd: Fd, progFd: Fd): void {
+    this.as(() => perfEventAt(this, eventFd).setProg(this.progAt(progFd), 0n, true));
+  }
+
+  perfEventEnable(eventFd: Fd, on: boolean): void {
+    const event = perfEventAt(this, eventFd);
+    if (on) event.enable();
+    else event.disable();
   }
 
   // --- bpffs

@@ -1,5 +1,5 @@
 /**
- * bpf_timer: callbacks that run when the kernel's clock passes their time.
+ * bpf_timer: callbacks that run when the kernel's clock passes their time; and deadlines of the kernel itself.
  *
  * The 16 bytes in the map value only say that a timer is there; what it will do is kept here, by the address of those
  * bytes. When the value dies (memory.hooks.freeFields), its timer is cancelled and forgotten.
@@ -16,9 +16,16 @@ interface Timer {
   running: boolean;
 }
 
+interface Deadline {
+  readonly dueNs: bigint;
+  readonly run: () => void;
+}
+
 export class Timers implements TimerService {
   readonly #kernel: Kernel;
   readonly #timers = new Map<number, Timer>();
+  /** Deadlines of the kernel itself. */
+  readonly #deadlines = new Set<Deadline>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -58,18 +65,40 @@ export class Timers implements TimerService {
     this.#timers.delete(addr);
   }
 
+  /** Runs `run` once, when the clock passes dueNs. @returns what cancels it */
+  at(dueNs: bigint, run: () => void): () => void {
+    const deadline: Deadline = { dueNs, run };
+    this.#deadlines.add(deadline);
+    return () => this.#deadlines.delete(deadline);
+  }
+
   /** Runs due timers in order of time; `at` is told each one's time before it runs. */
   runUntil(endNs: bigint, at: (dueNs: bigint) => void): void {
-    for (;;) {
-      let first: [number, Timer] | undefined;
-      for (const entry of this.#timers) {
-        const due = entry[1].dueNs;
-        if (due !== undefined && due <= endNs && (!first || due < first[1].dueNs!)) first = entry;
-      }
-      if (!first) return;
-      at(first[1].dueNs!);
-      this.#fire(first[0], first[1]);
+    for (let first = this.#first(endNs); first; first = this.#first(endNs)) {
+      at(first.dueNs);
+      first.run();
     }
+  }
+
+  #first(endNs: bigint): Deadline | undefined {
+    let first: Deadline | undefined;
+    for (const [addr, timer] of this.#timers) {
+      const { dueNs } = timer;
+      if (dueNs !== undefined && dueNs <= endNs && (!first || dueNs < first.dueNs)) {
+        first = { dueNs, run: () => this.#fire(addr, timer) };
+      }
+    }
+    for (const deadline of this.#deadlines) {
+      if (deadline.dueNs > endNs || (first && deadline.dueNs >= first.dueNs)) continue;
+      first = {
+        dueNs: deadline.dueNs,
+        run: () => {
+          this.#deadlines.delete(deadline);
+          deadline.run();
+        },
+      };
+    }
+    return first;
   }
 
   #fire(addr: number, timer: Timer): void {

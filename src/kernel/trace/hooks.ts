@@ -11,7 +11,6 @@
  */
 
 import { BTF_KIND_TYPEDEF } from "../../btf/kinds.ts";
-import { TRACE_CTX } from "../../helpers/trace_layout.ts";
 import type { VAddr } from "../../memory/memory.ts";
 import type { Kernel } from "../kernel.ts";
 import { withArgs, withContext, withEntryRegs, withReturnRegs, wordBytes } from "./context.ts";
@@ -116,6 +115,17 @@ export class TraceHooks {
     return addTo(this.#tracepoints, name, insert, own);
   }
 
+  /** A program on a perf event of a tracepoint. */
+  attachEvent(category: string, name: string, slot: Slot): () => void {
+    if (!findTracepoint(category, name)) throw new Error(`no event ${category}/${name}`);
+    return this.attachTracepoint(name, slot, true);
+  }
+
+  /** How many programs are on the perf events of a tracepoint. */
+  eventProgs(name: string): number {
+    return (this.#tracepoints.get(name) ?? []).filter((s) => s.perf).length;
+  }
+
   /** A function of the kernel is called. @returns its result, or what a program put in its place */
   call(func: string, args: TraceArgs, body: () => bigint): bigint {
     const slots = this.#funcs.get(func);
@@ -126,8 +136,8 @@ export class TraceHooks {
     const ip = this.kallsyms.addressOf(func);
     const sessions = new Map<FuncSlot, VAddr>();
     try {
-      const forced = this.#entryProbes(ip, slots, args, sessions);
-      const ret = forced ?? this.#trampoline(ip, slots, args, body);
+      this.#entryProbes(ip, slots, args, sessions);
+      const ret = this.#trampoline(ip, slots, args, body);
       this.#returnProbes(ip, slots, ret, sessions);
       return ret;
     } finally {
@@ -135,23 +145,10 @@ export class TraceHooks {
     }
   }
 
-  /** @returns the result that bpf_override_return() gave: the function does not run then */
-  #entryProbes(
-    ip: bigint,
-    slots: readonly FuncSlot[],
-    args: readonly bigint[],
-    sessions: Map<FuncSlot, VAddr>,
-  ): bigint | undefined {
+  #entryProbes(ip: bigint, slots: readonly FuncSlot[], args: readonly bigint[], sessions: Map<FuncSlot, VAddr>): void {
     const { memory } = this.#kernel;
-    let forced: bigint | undefined;
-    const probe = (slot: FuncSlot, session?: Session): bigint | undefined =>
-      withEntryRegs(memory, ip, args, (ctx) => {
-        const r0 = this.runner.run(slot, ctx, "any", session);
-        if (memory.readU64(ctx + TRACE_CTX.overridden)) {
-          forced = BigInt.asIntN(64, memory.readU64(ctx + TRACE_CTX.override));
-        }
-        return r0;
-      });
+    const probe = (slot: FuncSlot, session?: Session) =>
+      withEntryRegs(memory, ip, args, (ctx) => this.runner.run(slot, ctx, "any", session));
     for (const slot of slots) if (slot.hook === "kprobe") probe(slot);
     for (const slot of slots) {
       if (slot.hook === "multi") probe(slot);
@@ -164,7 +161,6 @@ export class TraceHooks {
         memory.free(cookie);
       }
     }
-    return forced;
   }
 
   #trampoline(ip: bigint, slots: readonly FuncSlot[], args: readonly bigint[], body: () => bigint): bigint {

@@ -13,6 +13,8 @@ import { type Attachment, Link, type LinkType } from "../link.ts";
 import type { Process } from "../process.ts";
 import type { Prog } from "../prog.ts";
 import { BTF_TRACE, type FuncHook } from "./hooks.ts";
+import { KPROBE_MULTI_LINK, UPROBE_MULTI_LINK } from "./multi_links.ts";
+import { PERF_LINK } from "./perf_event.ts";
 
 /** BPF_MAX_TRAMP_LINKS. */
 const MAX_TRAMP_LINKS = 38;
@@ -85,7 +87,13 @@ const TRACING_LINK: LinkType = {
   },
 };
 
-export const TRACING_LINKS: readonly LinkType[] = [TP_BTF_LINK, TRACING_LINK];
+export const TRACING_LINKS: readonly LinkType[] = [
+  TP_BTF_LINK,
+  TRACING_LINK,
+  PERF_LINK,
+  KPROBE_MULTI_LINK,
+  UPROBE_MULTI_LINK,
+];
 
 /** The name under which a function of a program is called through TraceHooks. */
 export function progFunction(prog: Prog, func: string): string {

@@ -28,11 +28,19 @@ export interface Session {
 /** recursive: never refused (lsm, iterators, struct_ops). */
 export type Recursion = "self" | "any" | "recursive";
 
+/** struct bpf_perf_event_value. */
+export interface PerfCounter {
+  readonly counter: bigint;
+  readonly enabled: bigint;
+  readonly running: bigint;
+}
+
 export class TraceRunner {
   readonly #kernel: Kernel;
   readonly #running = new Set<Prog>();
   #anyActive = false;
   #session: Session | undefined;
+  #perfCounter: PerfCounter | undefined;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -41,6 +49,21 @@ export class TraceRunner {
   /** The session whose program runs now. */
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** The counter of the perf event whose program runs now. */
+  get perfCounter(): PerfCounter | undefined {
+    return this.#perfCounter;
+  }
+
+  asPerfEvent<T>(counter: PerfCounter, body: () => T): T {
+    const outer = this.#perfCounter;
+    this.#perfCounter = counter;
+    try {
+      return body();
+    } finally {
+      this.#perfCounter = outer;
+    }
   }
 
   /** Runs a program on a context; undefined when recursion forbids it. @returns r0, signed @throws RunFault */

@@ -185,6 +185,12 @@ export function findTracepoint(category: string, name: string): Tracepoint | und
   return TRACEPOINTS.get(`${category}/${name}`);
 }
 
+/** Bytes of an event's record without its strings (trace_event_get_offsets()). */
+export function recordBytes(category: string, name: string): number {
+  const event = findTracepoint(category, name);
+  return event ? layout(event).fixed : 0;
+}
+
 /** The record of one event, as its program sees it. */
 export function writeRecord(kernel: Kernel, event: Tracepoint, args: readonly bigint[]): Uint8Array {
   const { fixed, offsets } = layout(event);
