@@ -3,7 +3,7 @@
 import { type JsonNode, jsonString, jsonText } from "../../src/btf/json_text.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import type { CliCommand } from "../commands/command.ts";
-import { addKernelOption, type KernelName, openKernel } from "../kernel.ts";
+import { addKernelOption, addScenarioOption, type KernelName, openKernel } from "../kernel.ts";
 import { type Io, UsageError } from "../output.ts";
 import { Words } from "./words.ts";
 
@@ -43,15 +43,17 @@ export function objectCommand(name: string, description: string, verbs: Readonly
         .option("-f, --bpffs", "show the paths of pins")
         .addHelpText("after", `\nVerbs:\n  ${list.join("\n  ").replaceAll("\n    ", "\n  ")}`);
       addKernelOption(command, "linux");
+      addScenarioOption(command);
     },
     run([words], options, io) {
-      const { kernel, json, pretty, bpffs } = options as unknown as Options;
+      const { kernel, scenario, json, pretty, bpffs } = options as unknown as Options;
       const [verb, ...rest] = (words as string[]).length > 0 ? (words as string[]) : [Object.keys(verbs)[0]];
       const key = verb === "list" ? "show" : Object.keys(verbs).find((v) => v.startsWith(verb));
       if (key === undefined || !verbs[key]) {
         throw new UsageError(`${name}: '${verb}' seen, one of ${Object.keys(verbs).join(", ")} wanted`);
       }
-      using bpf = openKernel(kernel);
+      using kernelOf = openKernel(kernel, scenario);
+      const { bpf } = kernelOf;
       const asJson = json === true || pretty === true;
       const call = { bpf, words: new Words(`${name} ${key}`, rest), io, json: asJson, bpffs: bpffs === true };
       const answer = verbs[key].run(call);
@@ -63,6 +65,7 @@ export function objectCommand(name: string, description: string, verbs: Readonly
 
 interface Options {
   readonly kernel: KernelName;
+  readonly scenario?: string;
   readonly json?: boolean;
   readonly pretty?: boolean;
   readonly bpffs?: boolean;

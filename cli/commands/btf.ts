@@ -10,7 +10,7 @@ import { dumpJson, dumpRaw } from "../../src/btf/dump_raw.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import { readBtfFile } from "../../src/node/kernel_btf.ts";
 import { forEach, KINDS, selectOne, Words } from "../bpftool/words.ts";
-import { addKernelOption, type KernelName, openKernel } from "../kernel.ts";
+import { addKernelOption, addScenarioOption, type KernelName, openKernel } from "../kernel.ts";
 import { UsageError } from "../output.ts";
 import type { CliCommand } from "./command.ts";
 
@@ -19,6 +19,7 @@ interface Options {
   readonly base?: string;
   readonly json?: boolean;
   readonly kernel: KernelName;
+  readonly scenario?: string;
 }
 
 const FORMATS = ["c", "raw", "json"];
@@ -37,12 +38,14 @@ export const btf: CliCommand = {
       .addOption(new Option("-f, --format <format>", "default: raw").choices(FORMATS))
       .option("-B, --base <file>", "base BTF of split BTF (a module's: that of vmlinux)");
     addKernelOption(command, "linux");
+    addScenarioOption(command);
   },
   run([words], options, io) {
-    const { base, json, kernel } = options as unknown as Options;
+    const { base, json, kernel, scenario } = options as unknown as Options;
     const [verb, ...rest] = words as string[];
     if (verb === "show" || verb === "list") {
-      using bpf = openKernel(kernel);
+      using opened = openKernel(kernel, scenario);
+      const { bpf } = opened;
       const rows = listBtf(bpf);
       io.out(json ? `${JSON.stringify(rows)}\n` : rows.map(textOf).join(""));
       return 0;
@@ -53,7 +56,8 @@ export const btf: CliCommand = {
     let ids: number[] | undefined;
     let more: string[];
     if (source) {
-      using bpf = openKernel(kernel);
+      using opened = openKernel(kernel, scenario);
+      const { bpf } = opened;
       const left = new Words("btf dump", source === "id" ? rest : rest.slice(1));
       ({ types, ids } = loadedBtf(bpf, source, left));
       more = [];

@@ -2,7 +2,7 @@
 import * as abi from "../../src/abi/bpf.ts";
 import { ATTACH_TYPE_NAMES } from "../../src/abi/enum_names.ts";
 import type { LinkInfo } from "../../src/kernel/bpf.ts";
-import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
+import { findRefs, pidLines, pinLines, type Refs, refsJson } from "../bpftool/refs.ts";
 import { type Answer, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";
 import { forEach, KINDS, select, selectOne } from "../bpftool/words.ts";
 import { typeName } from "./prog.ts";
@@ -40,7 +40,7 @@ interface Row {
 }
 
 function show({ bpf, words, bpffs }: Call): Answer {
-  const pins = bpffs ? findPins(bpf) : undefined;
+  const refs = findRefs(bpf, bpffs);
   const rows: Row[] = [];
   const add = (info: LinkInfo) => {
     let progType: string | undefined;
@@ -61,8 +61,8 @@ function show({ bpf, words, bpffs }: Call): Answer {
   } else {
     forEach(bpf, KINDS.link, (fd) => add(bpf.linkInfo(fd)));
   }
-  const json = rows.map((r) => jsonOf(r, pins));
-  return { json: one ? json[0] : json, text: rows.map((r) => textOf(r, pins)).join("") };
+  const json = rows.map((r) => jsonOf(r, refs));
+  return { json: one ? json[0] : json, text: rows.map((r) => textOf(r, refs)).join("") };
 }
 
 /** What a link says of itself, in bpftool's words. */
@@ -85,18 +85,19 @@ function details({ info: i, progType }: Row): Record<string, unknown> {
   };
 }
 
-function jsonOf(row: Row, pins: Pins | undefined): object {
+function jsonOf(row: Row, refs: Refs): object {
   const { id, type, progId } = row.info;
   const head = { id, type: TYPE_NAMES[type] ?? type, prog_id: progId || undefined };
-  return { ...head, ...details(row), pinned: pinned(pins, "link", id) };
+  return { ...head, ...details(row), ...refsJson(refs, "link", id) };
 }
 
-function textOf(row: Row, pins: Pins | undefined): string {
+function textOf(row: Row, refs: Refs): string {
   const { id, type, progId } = row.info;
   const more = Object.entries(details(row)).filter(([, v]) => v !== undefined);
   const lines = [`${id}: ${TYPE_NAMES[type] ?? `type ${type}`}  prog ${progId}`];
   if (more.length > 0) lines.push(more.map(([name, v]) => `${name} ${v}`).join("  "));
-  for (const path of pinned(pins, "link", id) ?? []) lines.push(`pinned ${path}`);
+  lines.push(...pinLines(refs, "link", id));
+  lines.push(...pidLines(refs, "link", id));
   return `${lines.join("\n\t")}\n`;
 }
 

@@ -7,7 +7,7 @@ import { ByteWriter } from "../../src/bytes/writer.ts";
 import type { Bpf, Fd, MapInfo } from "../../src/kernel/bpf.ts";
 import { MAP_TYPES, mapTypeByName } from "../../src/maps/table.ts";
 import { deleteByForce } from "../bpftool/force.ts";
-import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
+import { findRefs, pidLines, pinLines, type Refs, refsJson } from "../bpftool/refs.ts";
 import {
   type Answer,
   type Call,
@@ -45,7 +45,7 @@ function typeName(type: number): string {
 }
 
 function show({ bpf, words, bpffs }: Call): Answer {
-  const pins = bpffs ? findPins(bpf) : undefined;
+  const refs = findRefs(bpf, bpffs);
   const infos: MapInfo[] = [];
   const one = words.rest > 0;
   if (one) {
@@ -57,11 +57,11 @@ function show({ bpf, words, bpffs }: Call): Answer {
   } else {
     forEach(bpf, KINDS.map, (fd) => void infos.push(bpf.mapInfo(fd)));
   }
-  const rows = infos.map((i) => jsonOf(i, pins));
-  return { json: one && rows.length === 1 ? rows[0] : rows, text: infos.map((i) => textOf(i, pins)).join("") };
+  const rows = infos.map((i) => jsonOf(i, refs));
+  return { json: one && rows.length === 1 ? rows[0] : rows, text: infos.map((i) => textOf(i, refs)).join("") };
 }
 
-function jsonOf(i: MapInfo, pins: Pins | undefined): object {
+function jsonOf(i: MapInfo, refs: Refs): object {
   return {
     id: i.id,
     type: typeName(i.type),
@@ -74,17 +74,18 @@ function jsonOf(i: MapInfo, pins: Pins | undefined): object {
     bytes_memlock: i.memlock,
     frozen: Number(i.frozen),
     btf_id: i.btfId || undefined,
-    pinned: pinned(pins, "map", i.id),
+    ...refsJson(refs, "map", i.id),
   };
 }
 
-function textOf(i: MapInfo, pins: Pins | undefined): string {
+function textOf(i: MapInfo, refs: Refs): string {
   const lines = [`${i.id}: ${typeName(i.type)}  ${i.name ? `name ${i.name}  ` : ""}flags 0x${i.mapFlags.toString(16)}`];
   const memlock = i.memlock === undefined ? "" : `  memlock ${i.memlock}B`;
   lines.push(`key ${i.keySize}B  value ${i.valueSize}B  max_entries ${i.maxEntries}${memlock}`);
   const last = [i.btfId ? `btf_id ${i.btfId}` : "", i.frozen ? "frozen" : ""].filter((w) => w !== "");
-  for (const path of pinned(pins, "map", i.id) ?? []) lines.push(`pinned ${path}`);
+  lines.push(...pinLines(refs, "map", i.id));
   if (last.length > 0) lines.push(last.join("  "));
+  lines.push(...pidLines(refs, "map", i.id));
   return `${lines.join("\n\t")}\n`;
 }
 

@@ -1,8 +1,8 @@
 /** skep net: programs on network devices, with bpftool's words and JSON. */
 import * as abi from "../../src/abi/bpf.ts";
-import { BpfError, EOPNOTSUPP } from "../../src/abi/errno.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
-import { type Device, Devices, LinuxBpf, openPath } from "../../src/node/linux/index.ts";
+import type { Device } from "../../src/node/linux/index.ts";
+import { type DeviceView, devicesOf, openOwnNetns } from "../bpftool/devices.ts";
 import { type Answer, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";
 import { KINDS, selectOne, type Words } from "../bpftool/words.ts";
 
@@ -21,12 +21,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 
 export const net = objectCommand("net", "show, attach and detach programs of network devices", VERBS);
 
-function devicesOf(bpf: Bpf): Devices {
-  if (bpf instanceof LinuxBpf) return new Devices(bpf.sys);
-  throw new BpfError(EOPNOTSUPP, "net: this kernel's devices end with the command; wanted --kernel linux");
-}
-
-function needDevice(devices: Devices, words: Words): Device {
+function needDevice(devices: DeviceView, words: Words): Device {
   if (!words.take("dev")) throw words.error("dev NAME wanted");
   return devices.byName(words.next("a device"));
 }
@@ -66,7 +61,7 @@ function tcxOf(bpf: Bpf, d: Device): object[] {
   });
 }
 
-function filtersOf(devices: Devices, d: Device): object[] {
+function filtersOf(devices: DeviceView, d: Device): object[] {
   return devices.filters(d.ifindex).map((f) => ({
     devname: d.name,
     ifindex: d.ifindex,
@@ -77,15 +72,11 @@ function filtersOf(devices: Devices, d: Device): object[] {
 }
 
 function flowDissector(bpf: Bpf): object[] {
-  const fd = openNetns(bpf);
+  const fd = openOwnNetns(bpf);
   if (fd === undefined) return [];
   const progs = bpf.progQuery?.({ attachType: abi.BPF_FLOW_DISSECTOR, targetFd: fd }).progs ?? [];
   bpf.close(fd);
   return progs.map(({ id }) => ({ id }));
-}
-
-function openNetns(bpf: Bpf) {
-  return bpf instanceof LinuxBpf ? openPath(bpf, "/proc/thread-self/ns/net") : undefined;
 }
 
 function attach({ bpf, words }: Call): Answer {

@@ -5,7 +5,8 @@ import { BpfError, EINVAL } from "../../src/abi/errno.ts";
 import { decode } from "../../src/isa/codec.ts";
 import { disasmInsn } from "../../src/isa/disasm.ts";
 import { BPF_CALL, BPF_JMP, isLdImm64 } from "../../src/isa/opcodes.ts";
-import type { Fd, ProgInfo } from "../../src/kernel/bpf.ts";
+import type { Bpf, Fd, ProgInfo } from "../../src/kernel/bpf.ts";
+import { Process } from "../../src/kernel/process.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
 import type { BpfProg } from "../../src/loader/prog.ts";
 import { AtomicFile, readFile } from "../../src/node/files.ts";
@@ -14,7 +15,7 @@ import { PROG_TYPES } from "../../src/progs/prog_types.ts";
 import { findSecDef } from "../../src/progs/sec.ts";
 import { deleteByForce } from "../bpftool/force.ts";
 import { hexDump } from "../bpftool/hex_dump.ts";
-import { findPins, type Pins, pinned } from "../bpftool/refs.ts";
+import { findRefs, pidLines, pinLines, type Refs, refsJson } from "../bpftool/refs.ts";
 import { type Answer, type Call, DONE, hexList, hexWords, objectCommand, type Verb } from "../bpftool/verbs.ts";
 import { forEach, KINDS, select, selectOne, type Words } from "../bpftool/words.ts";
 
@@ -48,7 +49,7 @@ export function typeName(type: number): string {
 }
 
 function show({ bpf, words, bpffs }: Call): Answer {
-  const pins = bpffs ? findPins(bpf) : undefined;
+  const refs = findRefs(bpf, bpffs);
   const infos: ProgInfo[] = [];
   const one = words.rest > 0;
   if (one) {
@@ -60,11 +61,11 @@ function show({ bpf, words, bpffs }: Call): Answer {
   } else {
     forEach(bpf, KINDS.prog, (fd) => void infos.push(bpf.progInfo(fd)));
   }
-  const rows = infos.map((i) => jsonOf(i, pins));
-  return { json: one && rows.length === 1 ? rows[0] : rows, text: infos.map((i) => textOf(i, pins)).join("") };
+  const rows = infos.map((i) => jsonOf(bpf, i, refs));
+  return { json: one && rows.length === 1 ? rows[0] : rows, text: infos.map((i) => textOf(bpf, i, refs)).join("") };
 }
 
-function jsonOf(i: ProgInfo, pins: Pins | undefined): object {
+function jsonOf(bpf: Bpf, i: ProgInfo, refs: Refs): object {
   return {
     id: i.id,
     type: typeName(i.type),
@@ -73,7 +74,7 @@ function jsonOf(i: ProgInfo, pins: Pins | undefined): object {
     gpl_compatible: i.gplCompatible,
     ...(i.runTimeNs > 0n && { run_time_ns: i.runTimeNs, run_cnt: i.runCnt }),
     recursion_misses: i.recursionMisses || undefined,
-    loaded_at: loadedAt(i),
+    loaded_at: loadedAt(bpf, i),
     uid: i.createdByUid,
     bytes_xlated: i.xlated.length,
     jited: (i.jitedBytes ?? 0) > 0,
@@ -81,35 +82,34 @@ function jsonOf(i: ProgInfo, pins: Pins | undefined): object {
     bytes_memlock: i.memlock,
     map_ids: i.mapIds.length > 0 ? i.mapIds : undefined,
     btf_id: i.btfId || undefined,
-    pinned: pinned(pins, "prog", i.id),
+    ...refsJson(refs, "prog", i.id),
   };
 }
 
-function textOf(i: ProgInfo, pins: Pins | undefined): string {
+function textOf(bpf: Bpf, i: ProgInfo, refs: Refs): string {
   const lines = [
     `${i.id}: ${typeName(i.type)}  ${i.name ? `name ${i.name}  ` : ""}tag ${i.tag}${i.gplCompatible ? "  gpl" : ""}`,
   ];
   if (i.runTimeNs > 0n) lines[0] += ` run_time_ns ${i.runTimeNs} run_cnt ${i.runCnt}`;
-  const when = new Date(loadedAt(i) * 1000).toISOString().replace(/\.000Z$/, "+0000");
+  const when = new Date(loadedAt(bpf, i) * 1000).toISOString().replace(/\.000Z$/, "+0000");
   lines.push(`loaded_at ${when}  uid ${i.createdByUid}`);
   const jited = i.jitedBytes ? `jited ${i.jitedBytes}B` : "not jited";
   const maps = i.mapIds.length > 0 ? `  map_ids ${i.mapIds.join()}` : "";
   lines.push(`xlated ${i.xlated.length}B  ${jited}${i.memlock === undefined ? "" : `  memlock ${i.memlock}B`}${maps}`);
-  for (const path of pinned(pins, "prog", i.id) ?? []) lines.push(`pinned ${path}`);
+  lines.push(...pinLines(refs, "prog", i.id));
   if (i.btfId) lines.push(`btf_id ${i.btfId}`);
+  lines.push(...pidLines(refs, "prog", i.id));
   return `${lines.join("\n\t")}\n`;
 }
 
 /** Seconds of the wall clock. */
-function loadedAt(i: ProgInfo): number {
-  let uptime = 0;
-  try {
-    uptime = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
-  } catch {
-    // elsewhere than on Linux, programs are as old as this process
-    uptime = process.uptime();
-  }
-  return Math.floor(Date.now() / 1000 - uptime + Number(i.loadTimeNs) / 1e9);
+function loadedAt(bpf: Bpf, i: ProgInfo): number {
+  const sinceBoot = bpf instanceof Process ? Number(bpf.kernel.nowNs()) / 1e9 : uptime();
+  return Math.floor(Date.now() / 1000 - sinceBoot + Number(i.loadTimeNs) / 1e9);
+}
+
+function uptime(): number {
+  return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]);
 }
 
 function dump({ bpf, words }: Call): Answer {

@@ -1,0 +1,283 @@
+/** Commands on a kernel that a scenario file sets up: bpftool's words, its JSON, and what the monitor tells. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { changes, look } from "../../cli/monitor/poll.ts";
+import * as abi from "../../src/abi/bpf.ts";
+import { cli } from "../support/cli.ts";
+import { load, withKernel } from "../support/kernel.ts";
+import { whyNotLinux, withLinux } from "../support/kernels.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "skep-scenario-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const TWO_TEAMS = join(import.meta.dirname, "..", "..", "examples/scenario/two_teams.json");
+
+let files = 0;
+function scenario(...steps: readonly object[]): string {
+  const file = join(dir, `${files++}.json`);
+  writeFileSync(file, JSON.stringify({ steps }));
+  return file;
+}
+
+/** What a command prints with --json. */
+async function json(command: string, file: string): Promise<unknown> {
+  const { out, err } = await cli([...command.split(" "), "--json", "--scenario", file]);
+  if (!out) throw new Error(err);
+  return JSON.parse(out);
+}
+
+/** What a command prints for people. */
+async function text(command: string, file: string): Promise<string> {
+  const { out, err } = await cli([...command.split(" "), "--scenario", file]);
+  return out + err;
+}
+
+describe("the example of two teams", () => {
+  it("prog show -f", async () => {
+    expect(await json("prog show -f", TWO_TEAMS)).toMatchObject([
+      { id: 1, type: "xdp", name: "firewall", gpl_compatible: true, uid: 0, map_ids: [3, 1, 2, 5, 4], btf_id: 1 },
+      { id: 2, type: "sched_cls", name: "rate_limiter", pids: [{ pid: 3, comm: "limiter" }] },
+    ]);
+  });
+
+  it("map show name totals", async () => {
+    expect(await json("map show name totals", TWO_TEAMS)).toEqual({
+      id: 7,
+      type: "array",
+      name: "totals",
+      flags: 0,
+      bytes_key: 4,
+      bytes_value: 8,
+      max_entries: 2,
+      frozen: 0,
+      btf_id: 2,
+      pids: [{ pid: 3, comm: "limiter" }],
+    });
+  });
+
+  it("map dump: what the packets left", async () => {
+    const dump = (await json("map dump name counters", TWO_TEAMS)) as {
+      formatted: { values: { value: { packets: number } }[] };
+    }[];
+    expect(dump.map((e) => e.formatted.values[0]!.value.packets)).toContain(3);
+  });
+
+  it("link show -f", async () => {
+    expect(await json("link show -f", TWO_TEAMS)).toEqual([
+      { id: 1, type: "xdp", prog_id: 1, ifindex: 2, pinned: ["/sys/fs/bpf/firewalld/link"] },
+      { id: 2, type: "tcx", prog_id: 2, ifindex: 2, attach_type: "tcx_ingress", pids: [{ pid: 3, comm: "limiter" }] },
+    ]);
+  });
+
+  it("net show", async () => {
+    expect(await json("net show", TWO_TEAMS)).toMatchObject([
+      { xdp: [{ devname: "eth0", ifindex: 2, mode: "driver", id: 1 }], flow_dissector: [] },
+    ]);
+  });
+
+  it("btf show, and a change by a verb", async () => {
+    expect(await json("btf show", TWO_TEAMS)).toMatchObject([
+      { id: 1, prog_ids: [1] },
+      { id: 2, prog_ids: [2] },
+    ]);
+    expect(await json("link detach pinned /sys/fs/bpf/firewalld/link", TWO_TEAMS)).toBe(null);
+  });
+
+  it("monitor", async () => {
+    const printed = await text("monitor", TWO_TEAMS);
+    expect(printed.split("\n").slice(0, 2)).toEqual([
+      "    #  who                   what        which",
+      "   1.  device eth0",
+    ]);
+    for (const line of [
+      "    7  firewalld(2)          attach      prog 1 link 1 xdp eth0",
+      "    8  firewalld(2)          pin         link 1 /sys/fs/bpf/firewalld/link",
+      "   13  limiter(3)            attach      prog 2 link 2 tcx_ingress eth0",
+    ]) {
+      expect(printed.split("\n")).toContain(line);
+    }
+  });
+});
+
+const program = { prog: "pass", section: "xdp", asm: "r0 = 2\nexit" };
+
+it("monitor: a crash, a device that goes, pins that move and die with their mount", async () => {
+  const file = scenario(
+    { device: "eth0" },
+    { process: "a" },
+    { ...program, by: "a" },
+    { attach: "pass", device: "eth0", as: "l" },
+    { mount: "/mnt" },
+    { pin: "l", at: "/mnt/l" },
+    { rename: "/mnt/l", to: "/mnt/m" },
+    { removeDevice: "eth0" },
+    { exit: "a" },
+    { umount: "/mnt" },
+  );
+  const { out } = await cli(["monitor", "--json", "--scenario", file]);
+  const told = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(told).toEqual([
+    { seq: 1, pid: 2, comm: "a", event: "load", prog_id: 1 },
+    {
+      seq: 2,
+      pid: 2,
+      comm: "a",
+      event: "attach",
+      prog_id: 1,
+      link_id: 1,
+      devname: "eth0",
+      ifindex: 2,
+      attach_type: "xdp",
+    },
+    { seq: 3, pid: 1, comm: "init", event: "mount", path: "/mnt" },
+    { seq: 4, pid: 2, comm: "a", event: "pin", link_id: 1, path: "/mnt/l" },
+    { seq: 5, pid: 1, comm: "init", event: "rename", path: "/mnt/m", old_path: "/mnt/l" },
+    {
+      seq: 6,
+      pid: 0,
+      comm: "",
+      event: "defunct",
+      prog_id: 1,
+      link_id: 1,
+      devname: "eth0",
+      ifindex: 2,
+      attach_type: "xdp",
+    },
+    { seq: 7, pid: 1, comm: "init", event: "umount", path: "/mnt" },
+    { seq: 8, pid: 1, comm: "init", event: "unpin", link_id: 1, path: "/mnt/m" },
+    { seq: 9, pid: 1, comm: "init", event: "unload", prog_id: 1 },
+  ]);
+});
+
+it("monitor: a reader that keeps too few events is told", async () => {
+  const file = scenario({
+    load: TWO_TEAMS.replace("scenario/two_teams.json", "firewall/firewall.o").replace(/^/, relative()),
+  });
+  const printed = await text("monitor --capacity 2", file);
+  expect(printed).toMatch(/ 2 {2}init\(1\) .*\n {7}4 events missed\n$/);
+});
+
+/** Files of a scenario are relative to it. */
+function relative(): string {
+  return dir
+    .split("/")
+    .filter(Boolean)
+    .map(() => "..")
+    .join("/");
+}
+
+describe("mistakes", () => {
+  for (const [name, steps, message, code] of [
+    ["an unknown verb", [{ devise: "eth0" }], /step 1: 'devise' seen, one of device, /, 2],
+    [
+      "an unknown member",
+      [{ device: "eth0", mtuu: 5 }],
+      /step 1 \(device\): 'mtuu' seen; wanted device, by, ifindex, peer/,
+      2,
+    ],
+    ["a missing member", [{ prog: "p" }], /step 1 \(prog\): 'section' is wanted/, 2],
+    ["a member of another type", [{ device: 5 }], /step 1 \(device\): 'device' is no text/, 2],
+    [
+      "a name nobody gave",
+      [{ device: "eth0" }, { attach: "x", device: "eth0" }],
+      /step 2 \(attach\): there is no object 'x'/,
+      2,
+    ],
+    ["a taken name", [{ process: "a" }, { process: "a" }], /step 2 \(process\): process 'a' is there already/, 2],
+    [
+      "somebody who left",
+      [{ process: "a" }, { exit: "a" }, { ...program, by: "a" }],
+      /step 3 \(prog\): process 'a' has exited/,
+      2,
+    ],
+    ["what the kernel refuses", [program, { attach: "pass" }], /step 2 \(attach\): .*ENODEV/, 1],
+    ["a capability that is none", [{ process: "a", caps: ["root"] }], /'root' seen, one of bpf, /, 2],
+  ] as const) {
+    it(name, async () => {
+      const { code: got, err } = await cli(["prog", "show", "--scenario", scenario(...steps)]);
+      expect(err).toMatch(message);
+      expect(got).toBe(code);
+    });
+  }
+
+  it("no JSON, no steps, no file", async () => {
+    const file = join(dir, "bad.json");
+    writeFileSync(file, "{");
+    expect(await text("prog show", file)).toMatch(/bad\.json: no JSON/);
+    writeFileSync(file, "[]");
+    expect(await text("prog show", file)).toMatch(/an object with the member "steps", a list, is wanted/);
+    expect(await text("prog show", join(dir, "none.json"))).toMatch(/none\.json: cannot read: no such file/);
+  });
+});
+
+describe("what changed between two looks", () => {
+  it("as events", () =>
+    withKernel((kernel, proc) => {
+      const device = kernel.net.addDevice();
+      const first = load(proc, "r0 = 2\nexit");
+      const link = proc.linkCreate({ progFd: first, attachType: abi.BPF_XDP, targetIfindex: device.ifindex });
+      proc.objPin(link, "/sys/fs/bpf/l");
+      const a = look(proc);
+      const map = proc.mapCreate({ mapType: abi.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+      const second = load(proc, "r0 = 1\nexit");
+      proc.linkUpdate(link, second);
+      for (const fd of [first, second]) proc.close(fd);
+      proc.fs.rename("/sys/fs/bpf/l", "/sys/fs/bpf/m");
+      const b = look(proc);
+      kernel.net.removeDevice(device);
+      proc.close(map);
+      const c = look(proc);
+      proc.close(link);
+      proc.objUnpin("/sys/fs/bpf/m");
+      const d = look(proc);
+      const told = [changes(a, b), changes(b, c), changes(c, d), changes(d, d)];
+      const link1 = { linkId: 1, progId: 2, attachType: abi.BPF_XDP };
+      const wanted = [
+        [
+          { what: "map_create", mapId: 1 },
+          { what: "load", progId: 2 },
+          { what: "replace", ...link1, ifindex: 2 },
+          { what: "unpin", path: "/sys/fs/bpf/l", linkId: 1 },
+          { what: "pin", path: "/sys/fs/bpf/m", linkId: 1 },
+          { what: "unload", progId: 1 },
+        ],
+        [
+          { what: "defunct", ...link1, ifindex: 2 },
+          { what: "map_free", mapId: 1 },
+        ],
+        [
+          { what: "detach", ...link1, ifindex: 0 },
+          { what: "unpin", path: "/sys/fs/bpf/m", linkId: 1 },
+          { what: "unload", progId: 2 },
+        ],
+        [],
+      ];
+      expect(told).toEqual(wanted.map((events) => events.map((e) => ({ ...e, polled: true }))));
+    }));
+
+  it.skipIf(whyNotLinux)("monitor on Linux", async () => {
+    await withLinux(async (bpf) => {
+      const watching = cli(["monitor", "--json", "--interval", "50", "--duration", "1500"]);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const fd = bpf.mapCreate({ mapType: abi.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 });
+      const { id } = bpf.mapInfo(fd);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      bpf.close(fd);
+      const { out, err } = await watching;
+      expect(err).toBe("skep: Linux does not tell of these events; looking every 50 ms at what changed\n");
+      const lines = out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(lines.filter((e) => e.map_id === id)).toEqual([
+        { polled: true, event: "map_create", map_id: id },
+        { polled: true, event: "map_free", map_id: id },
+      ]);
+    });
+  });
+});
