@@ -195,7 +195,7 @@ describe("mistakes", () => {
       /step 3 \(prog\): process 'a' has exited/,
       2,
     ],
-    ["what the kernel refuses", [program, { attach: "pass" }], /step 2 \(attach\): .*ENODEV/, 1],
+    ["what the kernel refuses", [program, { attach: "pass" }], /step 2 \(attach\): .*EINVAL/, 1],
     ["a capability that is none", [{ process: "a", caps: ["root"] }], /'root' seen, one of bpf, /, 2],
   ] as const) {
     it(name, async () => {
