@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { explore } from "./crash/explore.ts";
 import { METHODS } from "./crash/methods.ts";
+import { SkepWorld } from "./crash/skep_world.ts";
 import { reportTable } from "./crash/table.ts";
 
 const { values } = parseArgs({ options: { switches: { type: "string", default: "3" } } });
@@ -17,4 +18,4 @@ if (!Number.isInteger(switches) || switches < 1) {
   console.error("a number of at least 1 is wanted for --switches");
   process.exit(2);
 }
-console.log(reportTable(METHODS.map((method) => explore(method, switches))));
+console.log(reportTable(METHODS.map((method) => explore(method, () => new SkepWorld(), switches))));

@@ -6,14 +6,14 @@
  * packets flow. What counts is what is left when everyone is gone.
  */
 import { BpfError, EAGAIN } from "../../src/abi/errno.ts";
-import type { Fd } from "../../src/kernel/bpf.ts";
-import type { Process } from "../../src/kernel/process.ts";
-import { type State, World } from "./world.ts";
+import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
+import type { Admin, State, World } from "./world.ts";
 
 /** One administrator at work. */
 export interface Actor {
   readonly world: World;
-  readonly proc: Process;
+  readonly admin: Admin;
+  readonly bpf: Bpf;
   /** Of the set that it puts in place. */
   readonly version: string;
   /** What earlier steps opened. */
@@ -52,7 +52,8 @@ export interface Report {
 }
 
 function hire(world: World, version: string): Actor {
-  return { world, version, proc: world.admin(`admin-${version}`), fds: new Map() };
+  const admin = world.admin(`admin-${version}`);
+  return { world, version, admin, bpf: admin.bpf, fds: new Map() };
 }
 
 /** @returns whether the administrator goes on: "wait" for a lock, "stop" after an error */
@@ -63,15 +64,9 @@ function act(step: Step, actor: Actor): "done" | "wait" | "stop" {
   } catch (e) {
     if (!(e instanceof BpfError)) throw e;
     if (e.errno === EAGAIN) return "wait";
-    actor.proc.exit();
+    actor.admin.exit();
     return "stop";
   }
-}
-
-function inWorld<T>(method: Method, body: (world: World) => T): T {
-  using world = new World();
-  method.setUp(world);
-  return body(world);
 }
 
 /** The whole list by one administrator. */
@@ -79,16 +74,21 @@ function doAll(method: Method, actor: Actor, until = method.steps.length): void 
   for (const step of method.steps.slice(0, until)) if (act(step, actor) !== "done") return;
 }
 
-export function explore(method: Method, maxSwitches = 3): Report {
+export function explore(method: Method, newWorld: () => World, maxSwitches = 3): Report {
   const { steps } = method;
-  const unsafeSteps = inWorld(method, (world) => {
+  const inWorld = <T>(body: (world: World) => T): T => {
+    using world = newWorld();
+    method.setUp(world);
+    return body(world);
+  };
+  const unsafeSteps = inWorld((world) => {
     const actor = hire(world, "b");
     let unsafe = 0;
     for (const step of steps) {
       if (act(step, actor) !== "done") throw new Error(`${method.name}: '${step.name}' fails undisturbed`);
       if (!isComplete(world.packet())) unsafe++;
     }
-    actor.proc.exit();
+    actor.admin.exit();
     const faults = method.faults(world.state());
     if (faults.length) throw new Error(`${method.name}: undisturbed it ends with: ${faults.join("; ")}`);
     return unsafe;
@@ -98,14 +98,14 @@ export function explore(method: Method, maxSwitches = 3): Report {
   const repairs: Finding[] = [];
   for (let n = 0; n <= steps.length; n++) {
     const how = n === 0 ? "dies before it begins" : `dies after '${steps[n - 1]!.name}'`;
-    inWorld(method, (world) => {
+    inWorld((world) => {
       const actor = hire(world, "b");
       doAll(method, actor, n);
-      actor.proc.exit();
+      actor.admin.exit();
       note(crashes, how, method.faults(world.state()));
       const next = hire(world, "c");
       doAll(method, next);
-      next.proc.exit();
+      next.admin.exit();
       note(repairs, `${how}, then another one does it`, method.faults(world.state()));
     });
   }
@@ -114,10 +114,10 @@ export function explore(method: Method, maxSwitches = 3): Report {
   let runs = 0;
   for (const order of interleavings(steps.length, maxSwitches)) {
     runs++;
-    inWorld(method, (world) => {
+    inWorld((world) => {
       const both = [hire(world, "b"), hire(world, "c")] as const;
       follow(method, both, order);
-      for (const { proc } of both) proc.exit();
+      for (const { admin } of both) admin.exit();
       note(orders, describe(order), method.faults(world.state()));
     });
   }
@@ -155,7 +155,7 @@ function follow(method: Method, both: readonly [Actor, Actor], order: readonly n
     const result = act(step, both[who]!);
     if (result === "done") at[who]!++;
     if (result === "stop") gone[who] = true;
-    if (at[who] === method.steps.length) both[who]!.proc.exit();
+    if (at[who] === method.steps.length) both[who]!.admin.exit();
     return result;
   };
   order.forEach((count, turn) => {

@@ -5,10 +5,10 @@
  * the last has both parts in one program behind one pinned link, so that a single LINK_UPDATE replaces all.
  */
 import * as abi from "../../src/abi/bpf.ts";
-import type { Fd } from "../../src/kernel/bpf.ts";
+import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import type { Actor, Method, Step } from "./explore.ts";
 import { PARTS } from "./explore.ts";
-import { BPFFS, type State, type World } from "./world.ts";
+import type { State, World } from "./world.ts";
 
 type Part = (typeof PARTS)[number];
 
@@ -24,8 +24,11 @@ const fdOf = ({ fds }: Actor, name: string): Fd => {
 };
 
 /** Where a pinned program or link of the running set is. */
-const SET = `${BPFFS}/fw`;
-const LINKS = `${BPFFS}/links`;
+const SET = "fw";
+const LINKS = "links";
+
+/** The path of a name in bpffs. */
+const at = (a: Actor, rel: string) => `${a.world.bpffs}/${rel}`;
 
 function forParts(make: (part: Part) => Step): Step[] {
   return PARTS.map(make);
@@ -33,7 +36,7 @@ function forParts(make: (part: Part) => Step): Step[] {
 
 const loadParts = forParts((part) => ({
   name: `load ${part}`,
-  run: (a) => void a.fds.set(part, a.world.load(a.proc, HOOKS[part].progType, `${part}-${a.version}`)),
+  run: (a) => void a.fds.set(part, a.world.load(a.bpf, HOOKS[part].progType, `${part}-${a.version}`)),
 }));
 
 /** Opens the pinned links and the programs that run, which the swap must find unchanged. */
@@ -41,43 +44,66 @@ const look: Step = {
   name: "look at what runs",
   run(a) {
     for (const part of PARTS) {
-      const link = a.proc.objGet(`${LINKS}/${part}`);
+      const link = a.bpf.objGet(at(a, `${LINKS}/${part}`));
       a.fds.set(`link ${part}`, link);
-      a.fds.set(`old ${part}`, a.proc.progGetFdById(a.proc.linkInfo(link).progId));
+      a.fds.set(`old ${part}`, a.bpf.progGetFdById(a.bpf.linkInfo(link).progId));
     }
   },
 };
 
-const temporary = (a: Actor) => `${BPFFS}/fw-${a.version}`;
-const retired = (a: Actor) => `${BPFFS}/old-${a.version}`;
+const temporary = (a: Actor) => at(a, `fw-${a.version}`);
+const retired = (a: Actor) => at(a, `old-${a.version}`);
 
-/** Links whose programs are exchanged, and a directory with the programs of the set, exchanged by two renames. */
-const linksAndDirectory: readonly Step[] = [
-  look,
-  ...loadParts,
-  { name: "mkdir", run: (a) => a.proc.fs.mkdir(temporary(a)) },
-  ...forParts((part) => ({
-    name: `pin ${part}`,
-    run: (a) => a.proc.objPin(fdOf(a, part), `${temporary(a)}/${part}`),
-  })),
-  ...forParts((part) => ({
-    name: `swap ${part}`,
-    run: (a) => a.proc.linkUpdate(fdOf(a, `link ${part}`), fdOf(a, part), { oldProgFd: fdOf(a, `old ${part}`) }),
-  })),
-  { name: "rename the old directory away", run: (a) => a.proc.fs.rename(SET, retired(a)) },
-  { name: "rename the new one", run: (a) => a.proc.fs.rename(temporary(a), SET) },
-  ...forParts((part) => ({ name: `unlink old ${part}`, run: (a) => a.proc.fs.unlink(`${retired(a)}/${part}`) })),
-  { name: "rmdir", run: (a) => a.proc.fs.rmdir(retired(a)) },
-];
+/**
+ * Links whose programs are exchanged, and a directory with the programs of the set.
+ * @param exchange puts the new directory in the place of the old one, which is at `old` then
+ */
+function linksAndDirectory(exchange: readonly Step[], old: (a: Actor) => string): readonly Step[] {
+  return [
+    look,
+    ...loadParts,
+    { name: "mkdir", run: (a) => a.bpf.fs.mkdir(temporary(a)) },
+    ...forParts((part) => ({
+      name: `pin ${part}`,
+      run: (a) => a.bpf.objPin(fdOf(a, part), `${temporary(a)}/${part}`),
+    })),
+    ...forParts((part) => ({
+      name: `swap ${part}`,
+      run: (a) => a.bpf.linkUpdate(fdOf(a, `link ${part}`), fdOf(a, part), { oldProgFd: fdOf(a, `old ${part}`) }),
+    })),
+    ...exchange,
+    ...forParts((part) => ({ name: `unlink old ${part}`, run: (a) => a.bpf.fs.unlink(`${old(a)}/${part}`) })),
+    { name: "rmdir", run: (a) => a.bpf.fs.rmdir(old(a)) },
+  ];
+}
+
+const withRenames = linksAndDirectory(
+  [
+    { name: "rename the old directory away", run: (a) => a.bpf.fs.rename(at(a, SET), retired(a)) },
+    { name: "rename the new one", run: (a) => a.bpf.fs.rename(temporary(a), at(a, SET)) },
+  ],
+  retired,
+);
+
+/** RENAME_EXCHANGE: one step for both. */
+const withExchange = linksAndDirectory(
+  [
+    {
+      name: "exchange the directories",
+      run: (a) => a.bpf.fs.rename(temporary(a), at(a, SET), { exchange: true }),
+    },
+  ],
+  temporary,
+);
 
 const lock: Step = {
   name: "lock",
   run(a) {
-    const fd = a.proc.fs.open(BPFFS);
+    const fd = a.bpf.fs.open(a.world.bpffs);
     try {
-      a.proc.fs.flock(fd, "exclusive");
+      a.bpf.fs.flock(fd, "exclusive");
     } catch (e) {
-      a.proc.close(fd);
+      a.bpf.close(fd);
       throw e;
     }
   },
@@ -87,9 +113,9 @@ const lock: Step = {
 const detachAndAttach: readonly Step[] = [
   ...loadParts,
   ...PARTS.flatMap((part): Step[] => [
-    { name: `unpin ${part}`, run: (a) => a.proc.objUnpin(`${LINKS}/${part}`) },
-    { name: `attach ${part}`, run: (a) => void a.fds.set(`link ${part}`, attach(a.world, a, part, fdOf(a, part))) },
-    { name: `pin ${part}`, run: (a) => a.proc.objPin(fdOf(a, `link ${part}`), `${LINKS}/${part}`) },
+    { name: `unpin ${part}`, run: (a) => a.bpf.objUnpin(at(a, `${LINKS}/${part}`)) },
+    { name: `attach ${part}`, run: (a) => void a.fds.set(`link ${part}`, attach(a.world, a.bpf, part, fdOf(a, part))) },
+    { name: `pin ${part}`, run: (a) => a.bpf.objPin(fdOf(a, `link ${part}`), at(a, `${LINKS}/${part}`)) },
   ]),
 ];
 
@@ -98,35 +124,43 @@ const oneUpdate: readonly Step[] = [
   {
     name: "look at what runs",
     run(a) {
-      const link = a.proc.objGet(`${LINKS}/set`);
+      const link = a.bpf.objGet(at(a, `${LINKS}/set`));
       a.fds.set("link", link);
-      a.fds.set("old", a.proc.progGetFdById(a.proc.linkInfo(link).progId));
+      a.fds.set("old", a.bpf.progGetFdById(a.bpf.linkInfo(link).progId));
     },
   },
-  { name: "load the set", run: (a) => void a.fds.set("set", loadSet(a.world, a.proc, a.version)) },
+  { name: "load the set", run: (a) => void a.fds.set("set", loadSet(a.world, a.bpf, a.version)) },
   {
     name: "replace the set",
-    run: (a) => a.proc.linkUpdate(fdOf(a, "link"), fdOf(a, "set"), { oldProgFd: fdOf(a, "old") }),
+    run: (a) => a.bpf.linkUpdate(fdOf(a, "link"), fdOf(a, "set"), { oldProgFd: fdOf(a, "old") }),
   },
 ];
 
-function loadSet(world: World, proc: Actor["proc"], version: string): Fd {
-  return world.load(proc, abi.BPF_PROG_TYPE_XDP, ...PARTS.map((part) => `${part}-${version}`));
+function loadSet(world: World, bpf: Bpf, version: string): Fd {
+  return world.load(bpf, abi.BPF_PROG_TYPE_XDP, ...PARTS.map((part) => `${part}-${version}`));
 }
 
-function attach(world: World, { proc }: Pick<Actor, "proc">, part: Part, progFd: Fd): Fd {
-  return proc.linkCreate({ progFd, attachType: HOOKS[part].attachType, targetIfindex: world.device.ifindex });
+function attach(world: World, bpf: Bpf, part: Part, progFd: Fd): Fd {
+  return bpf.linkCreate({ progFd, attachType: HOOKS[part].attachType, targetIfindex: world.ifindex });
 }
 
 function setUpParts(world: World, pinProgs: boolean): void {
-  const proc = world.admin("admin-a");
-  for (const dir of pinProgs ? [LINKS, SET] : [LINKS]) proc.fs.mkdir(dir);
+  const { bpf, exit } = world.admin("admin-a");
+  for (const dir of pinProgs ? [LINKS, SET] : [LINKS]) bpf.fs.mkdir(`${world.bpffs}/${dir}`);
   for (const part of PARTS) {
-    const prog = world.load(proc, HOOKS[part].progType, `${part}-a`);
-    proc.objPin(attach(world, { proc }, part, prog), `${LINKS}/${part}`);
-    if (pinProgs) proc.objPin(prog, `${SET}/${part}`);
+    const prog = world.load(bpf, HOOKS[part].progType, `${part}-a`);
+    bpf.objPin(attach(world, bpf, part, prog), `${world.bpffs}/${LINKS}/${part}`);
+    if (pinProgs) bpf.objPin(prog, `${world.bpffs}/${SET}/${part}`);
   }
-  proc.exit();
+  exit();
+}
+
+function setUpOne(world: World): void {
+  const { bpf, exit } = world.admin("admin-a");
+  bpf.fs.mkdir(`${world.bpffs}/${LINKS}`);
+  const link = attach(world, bpf, "xdp", loadSet(world, bpf, "a"));
+  bpf.objPin(link, `${world.bpffs}/${LINKS}/set`);
+  exit();
 }
 
 /** What bpffs holds when a set of that version is in place. */
@@ -170,25 +204,24 @@ export const METHODS: readonly Method[] = [
   {
     name: "create, pin, swap, rename, remove",
     setUp: (world) => setUpParts(world, true),
-    steps: linksAndDirectory,
+    steps: withRenames,
     faults: (state) => faultsOf(state, linksAndSet),
   },
   {
-    name: "the same under a lock",
+    name: "create, pin, swap, exchange, remove",
     setUp: (world) => setUpParts(world, true),
-    steps: [lock, ...linksAndDirectory],
+    steps: withExchange,
+    faults: (state) => faultsOf(state, linksAndSet),
+  },
+  {
+    name: "with rename, under a lock",
+    setUp: (world) => setUpParts(world, true),
+    steps: [lock, ...withRenames],
     faults: (state) => faultsOf(state, linksAndSet),
   },
   {
     name: "one atomic replace",
-    setUp(world) {
-      const proc = world.admin("admin-a");
-      proc.fs.mkdir(LINKS);
-      const progFd = loadSet(world, proc, "a");
-      const link = proc.linkCreate({ progFd, attachType: abi.BPF_XDP, targetIfindex: world.device.ifindex });
-      proc.objPin(link, `${LINKS}/set`);
-      proc.exit();
-    },
+    setUp: setUpOne,
     steps: oneUpdate,
     faults: (state) => faultsOf(state, (v) => ({ "links/set": `link of xdp-${v}-tc-${v}` })),
   },
