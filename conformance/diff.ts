@@ -1,18 +1,21 @@
 /**
- * skep against the Linux it runs on: verdicts of object files, results of random programs, random operations on maps.
+ * skep against the Linux it runs on: verdicts of object files, results of random programs, random operations on maps,
+ * random calls of bpf(2) as bytes.
  *
- *   npm run diff -- [--seed N] [--programs N] [--runs N] [--ops N] [--seconds N] [--objects DIR] [--only PART]
+ *   npm run diff -- [--seed N] [--programs N] [--runs N] [--ops N] [--seconds N] [--calls N] [--objects DIR] [--only PART]
  *
  * --seed      default random, and printed
  * --programs  random programs that are run on both (default 300), --runs times each (default 4)
  * --ops       operations for each type of map (default 20000)
+ * --calls     random calls of bpf(2) (default 50000)
  * --seconds   bound of each part (default 60)
  * --objects   .o files whose verdicts are compared (default: the examples)
- * --only      verdicts, programs or maps
+ * --only      verdicts, programs, maps or raw
  * Failures    are made small and kept in test/fixtures/diff
  * Exit code   0 no difference, or bpf(2) is not permitted; 1 a difference; 2 usage
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -28,6 +31,7 @@ import { type Comparison, compareRuns, onFirstCpu } from "./diff/programs.ts";
 import { Random, saveCase } from "./fuzz/case.ts";
 import { generate, MAPS } from "./fuzz/generate.ts";
 import { minimise } from "./fuzz/minimise.ts";
+import { diffRaw } from "./raw/diff.ts";
 
 /** The sources: this file runs from dist/. */
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -39,6 +43,7 @@ const { values } = parseArgs({
     programs: { type: "string", default: "300" },
     runs: { type: "string", default: "4" },
     ops: { type: "string", default: "20000" },
+    calls: { type: "string", default: "50000" },
     seconds: { type: "string", default: "60" },
     objects: { type: "string", default: join(root, "examples") },
     only: { type: "string" },
@@ -46,9 +51,15 @@ const { values } = parseArgs({
 });
 
 const seed = values.seed === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(values.seed);
-const [programs, runs, ops, seconds] = [values.programs, values.runs, values.ops, values.seconds].map(Number);
-if (![seed, programs, runs, ops, seconds].every(Number.isFinite)) {
-  console.error("a number is wanted for --seed, --programs, --runs, --ops and --seconds");
+const [programs, runs, ops, calls, seconds] = [
+  values.programs,
+  values.runs,
+  values.ops,
+  values.calls,
+  values.seconds,
+].map(Number);
+if (![seed, programs, runs, ops, calls, seconds].every(Number.isFinite)) {
+  console.error("a number is wanted for --seed, --programs, --runs, --ops, --calls and --seconds");
   process.exit(2);
 }
 
@@ -141,7 +152,21 @@ function maps(real: LinuxBpf): void {
   }
 }
 
-const PARTS = { verdicts, programs: runPrograms, maps };
+function raw(real: LinuxBpf): void {
+  const dir = mkdtempSync(join(tmpdir(), "skep-diff-"));
+  real.fs.mount(dir);
+  try {
+    const { done, differences: found, left } = diffRaw(real, { seed, calls, seconds, dir, max: 20 });
+    for (const { call, skep, linux: theirs } of found) report(`call ${JSON.stringify(call)}`, skep, theirs);
+    const not = left.length ? `; not compared: commands ${left.join(", ")}` : "";
+    console.log(`raw: ${done - found.length} of ${done} calls the same${not}`);
+  } finally {
+    real.fs.umount(dir);
+    rmdirSync(dir);
+  }
+}
+
+const PARTS = { verdicts, programs: runPrograms, maps, raw };
 
 const chosen = Object.entries(PARTS).filter(([name]) => values.only === undefined || values.only === name);
 if (chosen.length === 0) {

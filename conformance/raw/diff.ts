@@ -3,7 +3,7 @@ import { checkReferences } from "../../src/kernel/holders.ts";
 import { createKernel } from "../../src/net/create.ts";
 import { inNetns, type LinuxBpf, newNetns } from "../../src/node/linux/index.ts";
 import { Random } from "../fuzz/case.ts";
-import { compareCall, type RawDifference, randomCall } from "./random.ts";
+import { commandsOf, compareCall, type RawDifference, randomCall } from "./random.ts";
 import { linuxKernel, skepKernel, World } from "./world.ts";
 
 export interface RawDiffOptions {
@@ -19,6 +19,8 @@ export interface RawDiffOptions {
 
 export interface RawDiff {
   readonly done: number;
+  /** Commands that skep lacks. */
+  readonly left: readonly number[];
   readonly differences: readonly RawDifference[];
 }
 
@@ -33,11 +35,14 @@ export function diffRaw(real: LinuxBpf, options: RawDiffOptions): RawDiff {
   const rng = new Random(options.seed);
   const end = performance.now() + 1000 * options.seconds;
   let done = 0;
+  let left: readonly number[] = [];
   try {
     inNetns(real, netns, () => {
       const [skep, linux] = [new World(skepKernel(proc), options.dir), new World(linuxKernel(real), options.dir)];
+      const commands = commandsOf(skep, linux);
+      left = commandsOf(linux).filter((cmd) => !commands.includes(cmd));
       for (; done < options.calls && performance.now() < end && differences.length < options.max; done++) {
-        const difference = compareCall(skep, linux, randomCall(rng));
+        const difference = compareCall(skep, linux, randomCall(rng, commands));
         checkReferences(kernel);
         if (difference) differences.push(difference);
       }
@@ -51,5 +56,5 @@ export function diffRaw(real: LinuxBpf, options: RawDiffOptions): RawDiff {
   proc.fs.rmdir(options.dir);
   proc.exit();
   kernel.assertEmpty();
-  return { done, differences };
+  return { done, differences, left };
 }

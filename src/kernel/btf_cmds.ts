@@ -37,5 +37,18 @@ export function loadBtf(kernel: Kernel, bytes: Uint8Array): KBtf {
   }
   if (bytes.length === 0) throw new BpfError(EINVAL, "BTF of 0 bytes", {});
   const own = bytes.slice();
-  return new KBtf(kernel, own, parseBtf(own));
+  const btf = parseBtf(own);
+  checkSections(own);
+  return new KBtf(kernel, own, btf);
+}
+
+/** btf_check_sec_info(): types and strings fill what follows the header, without a gap. */
+function checkSections(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer);
+  const [hdrLen = 0, typeOff, typeLen = 0, strOff, strLen = 0] = [4, 8, 12, 16, 20].map((off) =>
+    view.getUint32(off, true),
+  );
+  if (typeOff === 0 && strOff === typeLen && hdrLen + typeLen + strLen === bytes.length) return;
+  const seen = `types at ${typeOff}, strings at ${strOff}, in ${bytes.length - hdrLen} bytes`;
+  throw new BpfError(EINVAL, `BTF: ${seen}; wanted types and strings without a gap, and nothing else`, {});
 }

@@ -3,11 +3,18 @@
  *
  * Batches  errors carry how far the batch came in their context (`count`).
  */
-import { BPF_F_RDONLY, BPF_F_WRONLY, BPF_MAP_CREATE, BPF_MAP_TYPE_STRUCT_OPS } from "../abi/bpf.ts";
-import { BpfError, EACCES, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import {
+  BPF_F_RDONLY,
+  BPF_F_WRONLY,
+  BPF_MAP_CREATE,
+  BPF_MAP_TYPE_ARRAY,
+  BPF_MAP_TYPE_HASH,
+  BPF_MAP_TYPE_STRUCT_OPS,
+} from "../abi/bpf.ts";
+import { BpfError, EACCES, EINVAL, ENOENT, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import { type BatchRead, type BatchWrite, lookupBatch } from "../maps/batch.ts";
 import { BpfMap } from "../maps/bpf_map.ts";
-import { checkMapType } from "../maps/create.ts";
+import { checkMapLate, checkMapType } from "../maps/create.ts";
 import { mapRecord } from "../verifier/btf_record.ts";
 import type { BatchAttr, BatchResult, Fd, MapCreateAttr, MapInfo } from "./bpf.ts";
 import { KMap } from "./map.ts";
@@ -17,27 +24,28 @@ import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
 import { capsWith, tokenFor } from "./token.ts";
 
+/** Types of maps that a device may hold. */
+const OFFLOADED: readonly number[] = [BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_HASH];
+
 /** The order of checks is map_create()'s: attr, type, token, capabilities, storage, name, BTF. */
 export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   const { kernel } = proc;
   const name = attr.name ?? "";
   const { btfKeyTypeId = 0, btfValueTypeId = 0, btfVmlinuxValueTypeId = 0 } = attr;
-  const type = checkMapType(
-    {
-      type: attr.mapType,
-      keySize: attr.keySize,
-      valueSize: attr.valueSize,
-      maxEntries: attr.maxEntries,
-      flags: attr.mapFlags ?? 0,
-      name,
-      mapExtra: attr.mapExtra ?? 0n,
-      numaNode: attr.numaNode,
-      btfKeyTypeId,
-      btfValueTypeId,
-      btfVmlinuxValueTypeId,
-    },
-    kernel.memory.cpus,
-  );
+  const wanted = {
+    type: attr.mapType,
+    keySize: attr.keySize,
+    valueSize: attr.valueSize,
+    maxEntries: attr.maxEntries,
+    flags: attr.mapFlags ?? 0,
+    name,
+    mapExtra: attr.mapExtra ?? 0n,
+    numaNode: attr.numaNode,
+    btfKeyTypeId,
+    btfValueTypeId,
+    btfVmlinuxValueTypeId,
+  };
+  const type = checkMapType(wanted, kernel.memory.cpus);
   const token = tokenFor(proc, attr.tokenFd, (t) => t.allowsCmd(BPF_MAP_CREATE) && t.allowsMap(attr.mapType));
   const caps = capsWith(proc, token);
   if (kernel.unprivilegedBpfDisabled && !caps.bpf) {
@@ -48,7 +56,13 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   if (type.privilege === "net_admin" && !caps.netAdmin) {
     throw new BpfError(EPERM, `map '${name}': needs CAP_NET_ADMIN`, { name });
   }
+  if (attr.mapIfindex) {
+    const known = kernel.deviceExists(attr.mapIfindex);
+    const errno = known && OFFLOADED.includes(attr.mapType) ? EOPNOTSUPP : EINVAL;
+    throw new BpfError(errno, `map '${name}': device ${attr.mapIfindex} holds no maps`, { ifindex: attr.mapIfindex });
+  }
   const inner = attr.innerMapFd === undefined ? undefined : proc.mapAt(attr.innerMapFd);
+  checkMapLate(type, { ...wanted, inner: inner?.map }, kernel.memory.cpus);
   checkObjName(name, "map");
   const btf = attr.btfFd === undefined ? undefined : proc.btfAt(attr.btfFd);
   if (btf?.kernelBtf) throw new BpfError(EACCES, `map '${name}': the BTF of the kernel is no map's`, { name });
@@ -64,18 +78,8 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   const map = new BpfMap(
     kernel.memory,
     {
-      type: attr.mapType,
-      keySize: attr.keySize,
-      valueSize: attr.valueSize,
-      maxEntries: attr.maxEntries,
-      flags: attr.mapFlags ?? 0,
-      name,
-      mapExtra: attr.mapExtra ?? 0n,
-      numaNode: attr.numaNode,
+      ...wanted,
       inner: inner?.map,
-      btfKeyTypeId,
-      btfValueTypeId,
-      btfVmlinuxValueTypeId,
       fields: record?.fields,
     },
     { random32: () => kernel.runtime.random32(), slots: slotHooks(kernel, attr.mapType) },

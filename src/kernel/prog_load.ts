@@ -4,7 +4,7 @@
  * Errors   those of bpf_prog_load() and bpf_prog_load_check_attach() as BpfError; a refused program as VerifierError.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, E2BIG, EACCES, EINVAL, EPERM, type Errno } from "../abi/errno.ts";
+import { BpfError, E2BIG, EACCES, EINVAL, ENOTSUPP, EPERM, type Errno } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import { toHex } from "../bytes/hex.ts";
 import { decode } from "../isa/codec.ts";
@@ -165,6 +165,8 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   const attachBtf = attachTarget(proc, attr, attachProg);
   const attachBtfId = attr.attachBtfId ?? 0;
   checkAttach(attr, expectedAttachType, attachBtfId, attachProg, fail);
+  const { insns: insnBytes, license } = attr;
+  checkDevice(proc, attr, fail);
   const progType = kernel.platform.progTypes[attr.progType];
   const { config } = kernel.platform;
   if (!progType || config.missingProgTypes.includes(attr.progType)) {
@@ -181,7 +183,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   }
   checkObjName(name, "program");
 
-  const insns = decode(attr.insns);
+  const insns = decode(insnBytes);
   const btf = attr.progBtfFd === undefined ? undefined : proc.btfAt(attr.progBtfFd);
   const funcInfo = attr.funcInfo ?? new Uint8Array();
   const lineInfo = attr.lineInfo ?? new Uint8Array();
@@ -192,7 +194,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     insns,
     progType: attr.progType,
     expectedAttachType,
-    license: attr.license,
+    license,
     progFlags: flags,
     platform: kernel.platform,
     caps,
@@ -223,11 +225,11 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     name,
     type: attr.progType,
     expectedAttachType,
-    license: attr.license,
-    gplCompatible: GPL_LICENSES.has(attr.license),
+    license,
+    gplCompatible: GPL_LICENSES.has(license),
     flags,
-    tag: progTag(attr.insns),
-    insnBytes: attr.insns.slice(),
+    tag: progTag(insnBytes),
+    insnBytes: insnBytes.slice(),
     btf,
     attachBtfId,
     attachBtf,
@@ -238,7 +240,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     token,
   };
   for (const { facts: of, name: mapName } of maps) {
-    if (of.exclProgHash && toHex(of.exclProgHash) !== toHex(progDigest(attr.insns))) {
+    if (of.exclProgHash && toHex(of.exclProgHash) !== toHex(progDigest(insnBytes))) {
       fail(EACCES, `map '${mapName}' is for another program alone`, { map: mapName });
     }
   }
@@ -283,8 +285,33 @@ const MAX_FD_ARRAY = 0x3fffffff;
 /** BTF in which attachBtfId counts. */
 function attachTarget(proc: Process, attr: ProgLoadAttr, attachProg: Prog | undefined): Btf | undefined {
   if (attachProg) return attachProg.facts.btf?.btf;
-  if (attr.attachBtfObjFd !== undefined) return proc.btfAt(attr.attachBtfObjFd).btf;
+  if (attr.attachBtfObjFd !== undefined) {
+    const btf = proc.findBtf(attr.attachBtfObjFd);
+    const what = `attach_btf_obj_fd ${attr.attachBtfObjFd} is no fd of`;
+    if (!btf) throw new BpfError(EINVAL, `program '${attr.name ?? ""}': ${what} a program or BTF`, {});
+    if (!btf.kernelBtf) throw new BpfError(ENOTSUPP, `program '${attr.name ?? ""}': ${what} the kernel's BTF`, {});
+    return btf.btf;
+  }
   return attr.attachBtfId ? proc.kernel.platform.btf : undefined;
+}
+
+/** bpf_prog_dev_bound_init(): programs of one device. None of the devices here runs programs itself. */
+function checkDevice(
+  proc: Process,
+  attr: ProgLoadAttr,
+  fail: (errno: Errno, text: string, context?: object) => never,
+): void {
+  const { progIfindex: ifindex = 0, progType, progFlags = 0 } = attr;
+  if (ifindex === 0) return;
+  if (progType !== abi.BPF_PROG_TYPE_XDP && progType !== abi.BPF_PROG_TYPE_SCHED_CLS) {
+    fail(EINVAL, `programs of type ${progType} belong to no device`, { progType });
+  }
+  const bound = abi.BPF_F_XDP_DEV_BOUND_ONLY;
+  if (progFlags & ~(bound | abi.BPF_F_XDP_HAS_FRAGS)) fail(EINVAL, `flags 0x${progFlags.toString(16)} with a device`);
+  if (progType === abi.BPF_PROG_TYPE_SCHED_CLS && progFlags & bound)
+    fail(EINVAL, "only XDP programs are bound to a device");
+  if (!proc.kernel.deviceExists(ifindex)) fail(EINVAL, `no device has ifindex ${ifindex}`, { ifindex });
+  if (!(progFlags & bound)) fail(EINVAL, `device ${ifindex} runs no programs itself`, { ifindex });
 }
 
 /** bpf_prog_load_check_attach(). */

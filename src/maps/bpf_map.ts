@@ -20,6 +20,7 @@ import { FIELD_KINDS, MAP_RECORD, MAP_RECORD_SIZE, ownsSomething } from "./recor
 /** Values up to this size pass through the scratch buffer; larger ones through an allocation of their own. */
 const SCRATCH_VALUE = 4096;
 
+const UNKNOWN_FLAG = 1 << 30;
 const ERRNOS = new Set<number>(Object.values(ERRNO));
 
 export interface MapOptions {
@@ -141,9 +142,8 @@ export class BpfMap {
     this.checkLockFlag(flags);
     this.#checkKey(key);
     this.#checkValue(value);
-    // No map knows a flag above 32 bits, and the wasm side takes 32.
-    if (!(flags >= 0 && flags <= 0xffffffff)) throw this.error(EINVAL, `unknown flags ${flags}`);
-    this.type.access.update(this, key, value, flags);
+    // No map knows a flag above 32 bits, and the wasm side takes 32: they count as another that none knows.
+    this.type.access.update(this, key, value, flags >= 0 && flags <= 0xffffffff ? flags : UNKNOWN_FLAG);
   }
 
   /** BPF_MAP_DELETE_ELEM. */

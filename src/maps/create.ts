@@ -41,6 +41,13 @@ export function checkMapType(attr: MapAttr, cpus: number): MapType {
   return type;
 }
 
+/** What Linux checks while it makes the map, before its name and BTF. */
+export function checkMapLate(type: MapType, attr: MapAttr, cpus: number): void {
+  if (type.checkedLate) checkSizes(type, attr, cpus);
+  const err = type.checkInner?.(attr) ?? 0;
+  if (err) refuse(attr, err, `its inner map ${attr.inner ? `'${attr.inner.name}' does not do` : "is wanted"}`);
+}
+
 function checkSizes(type: MapType, attr: MapAttr, cpus: number): void {
   const err = type.check(attr, cpus);
   if (err === 0) return;
@@ -56,9 +63,7 @@ function checkSizes(type: MapType, attr: MapAttr, cpus: number): void {
 /** The type of a map that may be made so. @throws BpfError as BPF_MAP_CREATE fails; capabilities are the caller's. */
 export function checkMapAttr(attr: MapAttr, cpus: number): MapType {
   const type = checkMapType(attr, cpus);
-  if (type.checkedLate) checkSizes(type, attr, cpus);
-  const err = type.checkInner?.(attr) ?? 0;
-  if (err) refuse(attr, err, `its inner map ${attr.inner ? `'${attr.inner.name}' does not do` : "is wanted"}`);
+  checkMapLate(type, attr, cpus);
   const flags = attr.flags ?? 0;
   for (const field of attr.fields ?? []) {
     if (has(attr, PROG_FLAGS)) {

@@ -94,7 +94,6 @@ function createHash(memory: Memory, map: number, attr: MapAttr): void {
 }
 
 const common = {
-  btf: "any",
   flags: FLAGS,
   check: checkHash,
   create: createHash,

@@ -59,6 +59,7 @@ const SOCK_COMMON_OPS = ["sk_select_reuseport", "map_lookup_elem", "map_update_e
 
 export const sockmap: MapType = {
   name: "sockmap",
+  btf: "none",
   flags: SOCK_FLAGS,
   privilege: "net_admin",
   check: checkSockmap,
@@ -81,6 +82,7 @@ const SOCKHASH_OPS = ["sk_redirect_hash", "sock_hash_update", "msg_redirect_hash
 export const sockhash: MapType = {
   ...sockmap,
   name: "sockhash",
+  btf: "none",
   check: checkSockhash,
   checkedLate: true,
   access: emptyAccess({ lookup: socketLookup, update: socketUpdate, delete: () => ENOENT, next: ENOENT }),

@@ -109,7 +109,6 @@ function runXdp(net: Net, kernel: Kernel, prog: Prog, attr: TestRunAttr): TestRu
     refuse(prog, "devmap and cpumap programs run behind a redirect only");
   }
   if (flags & ~abi.BPF_F_TEST_XDP_LIVE_FRAMES) refuse(prog, `unknown flags 0x${flags.toString(16)}`, { flags });
-  if (attr.cpu) refuse(prog, `cpu ${attr.cpu} given`);
   if (live && (attr.batchSize ?? 0) > MAX_BATCH) {
     throw new BpfError(
       E2BIG,

@@ -183,6 +183,7 @@ function rawTracepointOpen(call: Call, a: Unpacked<typeof RAW_TRACEPOINT>): numb
   const prog = call.proc.progAt(a.prog_fd as Fd);
   const named =
     prog.type === abi.BPF_PROG_TYPE_RAW_TRACEPOINT || prog.type === abi.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE;
-  const name = named || a.name ? call.text(a.name, TP_NAME_BYTES - 1) : undefined;
+  if (!named && a.name) refuse(EINVAL, `program '${prog.name}' has its target from its load; a name was given`);
+  const name = named ? call.text(a.name, TP_NAME_BYTES - 1) : undefined;
   return call.proc.rawTracepointOpen(a.prog_fd as Fd, name, a.cookie);
 }

@@ -47,12 +47,11 @@ function progLoad(call: Call, a: Load): number {
         return insns;
       },
       get license() {
-        return call.text(a.license, LICENSE_BYTES - 1);
-      },
-      get name() {
+        const license = call.text(a.license, LICENSE_BYTES - 1);
         if (a.signature) refuse(EOPNOTSUPP, "signed programs: there are no keyrings here");
-        return a.prog_name;
+        return license;
       },
+      name: a.prog_name,
       progFlags: a.prog_flags & ~abi.BPF_F_TOKEN_FD,
       ...(a.prog_flags & abi.BPF_F_TOKEN_FD ? { tokenFd: a.prog_token_fd as Fd } : {}),
       kernVersion: a.kern_version,

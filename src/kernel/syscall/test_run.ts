@@ -9,8 +9,8 @@ import { EINVAL, ENOSPC } from "../../abi/errno.ts";
 import type { TestRunKind } from "../../progs/prog_types.ts";
 import type { TestRunResult } from "../bpf.ts";
 import type { Fd } from "../fd.ts";
-import type { Call } from "./call.ts";
-import { type Command, command, refuse, type Unpacked } from "./command.ts";
+import { type Call, checkTail } from "./call.ts";
+import { type Command, checkFlags, command, refuse, type Unpacked } from "./command.ts";
 
 type Run = Unpacked<typeof TEST_RUN>;
 
@@ -21,8 +21,16 @@ export const TEST_RUN_COMMAND: Readonly<Record<number, Command>> = {
 interface Rules {
   /** Members that must be zero. */
   readonly zero: readonly (keyof Run)[];
-  /** Longest data_in. */
-  readonly maxIn?: number;
+  /** BPF_F_TEST_*; absent: none, or as `zero` says. */
+  readonly flags?: number;
+  /** Bytes of data_in. */
+  readonly dataIn?: { readonly min: number; readonly max: number };
+  /** Bytes of the context that comes in and goes out; absent: packets have none. A longer one must be zero behind them. */
+  readonly ctxBytes?: number;
+  /** Longest context that is read. */
+  readonly ctxMax?: number;
+  /** Contexts are read before packets. */
+  readonly ctxFirst?: true;
   /** Whether packets (and contexts of their own) go in and come out. */
   readonly packets: boolean;
   /** The context is changed where it lies. */
@@ -30,20 +38,40 @@ interface Rules {
 }
 
 const PAGE_SIZE = 4096;
+const ETH_HLEN = 14;
 const NO_BUFFERS = ["data_in", "data_out", "ctx_out", "duration", "repeat"] as const;
 
 const RULES: Readonly<Record<TestRunKind, Rules>> = {
-  skb: { zero: ["cpu", "batch_size"], packets: true, maxIn: PAGE_SIZE },
-  xdp: { zero: ["cpu"], packets: true },
-  flow_dissector: { zero: ["flags", "cpu", "batch_size"], packets: true },
+  skb: {
+    zero: ["cpu", "batch_size"],
+    flags: abi.BPF_F_TEST_SKB_CHECKSUM_COMPLETE,
+    packets: true,
+    dataIn: { min: ETH_HLEN, max: PAGE_SIZE },
+    ctxBytes: 192,
+  },
+  xdp: {
+    zero: [],
+    flags: abi.BPF_F_TEST_XDP_LIVE_FRAMES,
+    packets: true,
+    dataIn: { min: ETH_HLEN, max: Number.POSITIVE_INFINITY },
+    ctxBytes: 24,
+    ctxFirst: true,
+  },
+  flow_dissector: {
+    zero: ["cpu", "batch_size"],
+    packets: true,
+    dataIn: { min: ETH_HLEN, max: PAGE_SIZE },
+    ctxBytes: 56,
+  },
   sk_lookup: {
     zero: ["flags", "cpu", "batch_size", "data_in", "data_size_in", "data_out", "data_size_out"],
     packets: true,
+    ctxBytes: 72,
   },
-  nf: { zero: ["flags", "cpu", "batch_size"], packets: true },
-  raw_tp: { zero: [...NO_BUFFERS, "batch_size"], packets: false },
+  nf: { zero: ["flags", "cpu", "batch_size"], packets: true, dataIn: { min: ETH_HLEN, max: PAGE_SIZE } },
+  raw_tp: { zero: [...NO_BUFFERS, "batch_size"], packets: false, ctxMax: 12 * 8 },
   tracing: { zero: ["flags", "cpu", "batch_size"], packets: false },
-  syscall: { zero: [...NO_BUFFERS, "flags", "batch_size"], packets: false, ctxInPlace: true },
+  syscall: { zero: [...NO_BUFFERS, "flags", "batch_size"], packets: false, ctxInPlace: true, ctxMax: 0xffff },
   struct_ops: { zero: [], packets: false },
 };
 
@@ -60,20 +88,26 @@ function testRun(call: Call, a: Run): number {
   for (const member of rules.zero) {
     if (a[member]) refuse(EINVAL, `test run of '${prog.name}': ${member} ${a[member]}; wanted 0`, { member });
   }
-  // A traced function's arguments are skep's own; Linux calls its test functions.
-  if (a.data_size_in > (rules.maxIn ?? a.data_size_in)) {
-    refuse(EINVAL, `test run of '${prog.name}': ${a.data_size_in} bytes of data; wanted at most ${rules.maxIn}`);
-  }
-  const takesCtx = kind !== "tracing";
-  const data = a.data_size_in ? { dataIn: call.read(a.data_in, a.data_size_in) } : {};
-  const ctx = takesCtx && a.ctx_size_in ? { ctxIn: call.read(a.ctx_in, a.ctx_size_in) } : {};
+  if (rules.flags !== undefined) checkFlags(`test run of '${prog.name}'`, a.flags, rules.flags);
+  const context = () => {
+    const { ctxMax = a.ctx_size_in } = rules;
+    if (a.ctx_size_in > ctxMax) refuse(EINVAL, `ctx_in of ${a.ctx_size_in} bytes; wanted at most ${ctxMax}`);
+    return a.ctx_size_in && kind !== "tracing" ? { ctxIn: contextIn(call, a, rules) } : {};
+  };
+  const data = () => {
+    const { min, max } = rules.dataIn ?? { min: 0, max: a.data_size_in };
+    if (a.data_size_in < min || a.data_size_in > max) {
+      refuse(EINVAL, `test run of '${prog.name}': ${a.data_size_in} bytes of data; wanted ${min} to ${max}`);
+    }
+    return a.data_size_in && rules.packets ? { dataIn: call.read(a.data_in, a.data_size_in) } : {};
+  };
+  const given = rules.ctxFirst ? { ...context(), ...data() } : { ...data(), ...context() };
   const run = proc.progTestRun(a.prog_fd as Fd, {
-    ...(rules.packets ? data : {}),
-    ...ctx,
+    ...given,
     ...(a.ctx_out ? { ctxSizeOut: WHOLE_CTX } : {}),
     repeat: a.repeat,
     flags: a.flags,
-    cpu: a.cpu,
+    cpu: kind === "xdp" ? 0 : a.cpu,
     batchSize: a.batch_size,
   });
   if (!rules.packets) {
@@ -84,6 +118,13 @@ function testRun(call: Call, a: Run): number {
   return finish(call, a, run);
 }
 
+/** Arguments of a traced function are skep's own: Linux calls its test functions, and does not look. */
+function contextIn(call: Call, a: Run, { ctxBytes }: Rules): Uint8Array {
+  if (ctxBytes === undefined) return call.read(a.ctx_in, a.ctx_size_in);
+  checkTail(ctxBytes, a.ctx_size_in, (off, n) => call.read(a.ctx_in + BigInt(off), n));
+  return call.read(a.ctx_in, Math.min(a.ctx_size_in, ctxBytes));
+}
+
 /** More than any context has: all of it is wanted. */
 const WHOLE_CTX = 0x10000;
 
@@ -91,9 +132,16 @@ function finish(call: Call, a: Run, run: TestRunResult): number {
   const { dataOut, ctxOut } = run;
   // Without room given, all is copied.
   const cut = a.data_size_out !== 0 && dataOut.length > a.data_size_out;
-  if (a.data_out) call.write(a.data_out, cut ? dataOut.subarray(0, a.data_size_out) : dataOut);
+  const noRoom = () => refuse(ENOSPC, `${dataOut.length} bytes of data; there is room for ${a.data_size_out}`);
+  try {
+    if (a.data_out) call.write(a.data_out, cut ? dataOut.subarray(0, a.data_size_out) : dataOut);
+  } catch (e) {
+    // That it would not have fitted counts more than that there is no memory.
+    if (cut) noRoom();
+    throw e;
+  }
   call.put(TEST_RUN, { data_size_out: dataOut.length, retval: run.retval, duration: run.durationNs });
-  if (cut) refuse(ENOSPC, `${dataOut.length} bytes of data; there is room for ${a.data_size_out}`);
+  if (cut) noRoom();
   if (a.ctx_out && ctxOut.length) {
     call.write(a.ctx_out, ctxOut.subarray(0, a.ctx_size_out));
     call.put(TEST_RUN, { ctx_size_out: ctxOut.length });
