@@ -276,6 +276,8 @@ export const BTF_INFO = struct({
 });
 
 const LINK_INFO_HEAD = { type: "u32", id: "u32", prog_id: "u32" } as const;
+/** kind: BPF_PERF_EVENT_*. */
+const PERF_HEAD = { ...LINK_INFO_HEAD, pad: "u32", kind: "u32" } as const;
 
 /** struct bpf_link_info by link type; in the union, members begin at 16. */
 export const LINK_INFO = {
@@ -290,11 +292,51 @@ export const LINK_INFO = {
     cookie: "u64",
   }),
   cgroup: struct({ ...LINK_INFO_HEAD, cgroup_id: "u64", attach_type: "u32" }),
-  iter: struct({ ...LINK_INFO_HEAD, target_name: "ptr", target_name_len: "u32", map_id: "u32" }),
+  iter: struct({
+    ...LINK_INFO_HEAD,
+    target_name: "ptr",
+    target_name_len: "u32",
+    map_id: "u32",
+    /** Tasks: tid, and pid in the upper half. */
+    cgroup_id: "u64",
+    order: "u32",
+  }),
   netns: struct({ ...LINK_INFO_HEAD, pad: "u32", netns_ino: "u32", attach_type: "u32" }),
   xdp: struct({ ...LINK_INFO_HEAD, pad: "u32", ifindex: "u32" }),
   struct_ops: struct({ ...LINK_INFO_HEAD, pad: "u32", map_id: "u32" }),
   netfilter: struct({ ...LINK_INFO_HEAD, pad: "u32", pf: "u32", hooknum: "u32", priority: "s32", flags: "u32" }),
+  perf: struct({ ...PERF_HEAD }),
+  perf_uprobe: struct({ ...PERF_HEAD, name: "ptr", name_len: "u32", offset: "u32", cookie: "u64", ref_ctr: "u64" }),
+  perf_kprobe: struct({
+    ...PERF_HEAD,
+    name: "ptr",
+    name_len: "u32",
+    offset: "u32",
+    addr: "u64",
+    missed: "u64",
+    cookie: "u64",
+  }),
+  perf_tracepoint: struct({ ...PERF_HEAD, name: "ptr", name_len: "u32", cookie: "u64" }),
+  perf_event: struct({ ...PERF_HEAD, config: "u64", event_type: "u32", cookie: "u64" }),
+  kprobe_multi: struct({
+    ...LINK_INFO_HEAD,
+    addrs: "ptr",
+    count: "u32",
+    flags: "u32",
+    missed: "u64",
+    cookies: "ptr",
+  }),
+  uprobe_multi: struct({
+    ...LINK_INFO_HEAD,
+    path: "ptr",
+    offsets: "ptr",
+    ref_ctr_offsets: "ptr",
+    cookies: "ptr",
+    path_size: "u32",
+    count: "u32",
+    flags: "u32",
+    pid: "u32",
+  }),
   /** tcx, netkit. */
   device: struct({ ...LINK_INFO_HEAD, pad: "u32", ifindex: "u32", attach_type: "u32" }),
   sockmap: struct({ ...LINK_INFO_HEAD, pad: "u32", map_id: "u32", attach_type: "u32" }),

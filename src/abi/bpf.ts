@@ -479,6 +479,14 @@ export const BPF_PERF_EVENT_KPROBE = 3;
 export const BPF_PERF_EVENT_KRETPROBE = 4;
 export const BPF_PERF_EVENT_TRACEPOINT = 5;
 export const BPF_PERF_EVENT_EVENT = 6;
+export const PERF_EVENT_KINDS = {
+  uprobe: BPF_PERF_EVENT_UPROBE,
+  uretprobe: BPF_PERF_EVENT_URETPROBE,
+  kprobe: BPF_PERF_EVENT_KPROBE,
+  kretprobe: BPF_PERF_EVENT_KRETPROBE,
+  tracepoint: BPF_PERF_EVENT_TRACEPOINT,
+  event: BPF_PERF_EVENT_EVENT,
+} as const;
 
 export const BPF_F_UPROBE_MULTI_RETURN = 1;
 
@@ -494,6 +502,10 @@ export const BTF_F_PTR_RAW = 4;
 export const BTF_F_ZERO = 8;
 
 export const BPF_F_KPROBE_MULTI_RETURN = 1;
+export const BPF_CGROUP_ITER_SELF_ONLY = 1;
+export const BPF_CGROUP_ITER_DESCENDANTS_PRE = 2;
+export const BPF_CGROUP_ITER_DESCENDANTS_POST = 3;
+export const BPF_CGROUP_ITER_ANCESTORS_UP = 4;
 export const PERF_TYPE_SOFTWARE = 1;
 
 export const BPF_ANY = 0;

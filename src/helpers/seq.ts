@@ -4,8 +4,10 @@
  * Source   kernel/trace/bpf_trace.c.
  */
 import { BPF_FUNC_seq_printf, BPF_FUNC_seq_printf_btf, BPF_FUNC_seq_write } from "../abi/bpf.ts";
-import { EOPNOTSUPP } from "../abi/errno.ts";
-import type { Helper } from "./helper.ts";
+import { EINVAL, EOPNOTSUPP, EOVERFLOW } from "../abi/errno.ts";
+import { formatBpf } from "./format.ts";
+import type { Helper, Runtime } from "./helper.ts";
+import { arrayArgs } from "./print.ts";
 import {
   ARG_ANYTHING,
   ARG_CONST_SIZE,
@@ -33,7 +35,7 @@ export const seq_printf: Helper = {
     gplOnly: true,
   },
   abi: "ppppp:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "iterators are not modelled" },
+  call: seqPrintf,
 };
 
 export const seq_write: Helper = {
@@ -46,7 +48,7 @@ export const seq_write: Helper = {
     gplOnly: true,
   },
   abi: "ppp:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "iterators are not modelled" },
+  call: seqWrite,
 };
 
 export const seq_printf_btf: Helper = {
@@ -59,5 +61,23 @@ export const seq_printf_btf: Helper = {
     gplOnly: true,
   },
   abi: "pppq:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "iterators are not modelled" },
+  unsupported: { errno: EOPNOTSUPP, reason: "printing by BTF id needs ids of the running kernel" },
 };
+
+declare module "./helper.ts" {
+  interface RuntimeServices {
+    /** Open iterators by the address of their struct seq_file; false when the bytes do not fit. */
+    readonly seq: { write(seq: number, bytes: Uint8Array): boolean };
+  }
+}
+
+function seqPrintf(rt: Runtime, seq: number, fmt: number, size: number, data: number, dataLen: number): number {
+  const args = arrayArgs(rt, data, dataLen);
+  const text = args ? formatBpf(rt.memory, fmt >>> 0, size >>> 0, args) : -EINVAL;
+  if (typeof text === "number") return text;
+  return rt.services.seq.write(seq >>> 0, new TextEncoder().encode(text)) ? 0 : -EOVERFLOW;
+}
+
+function seqWrite(rt: Runtime, seq: number, data: number, len: number): number {
+  return rt.services.seq.write(seq >>> 0, rt.memory.readBytes(data >>> 0, len >>> 0)) ? 0 : -EOVERFLOW;
+}

@@ -366,8 +366,11 @@ export interface LinkInfo {
     readonly refCtrOffsets: readonly bigint[];
     readonly cookies: readonly bigint[];
   };
-  /** Iterators: what is iterated. */
+  /** Iterators: what is iterated; of cgroups the order, of tasks which one. */
   readonly targetName?: string;
+  readonly order?: number;
+  readonly tid?: number;
+  readonly pid?: number;
   /** struct_ops, sockmap, iterators of a map's elements. */
   readonly mapId?: number;
   readonly netfilter?: NonNullable<LinkCreateAttr["netfilter"]>;

@@ -9,6 +9,7 @@ import { type Btf, parseBtf } from "../btf/btf.ts";
 import { builtinBtf } from "../btf/builtin/index.ts";
 import type { RuntimeServices } from "../helpers/helper.ts";
 import { HELPERS } from "../helpers/table.ts";
+import type { CurrentTask } from "../helpers/task.ts";
 import type { EngineName, ExecImage, Runnable } from "../interp/image.ts";
 import { loadInterp } from "../interp/interp.ts";
 import { jit } from "../jit/jit.ts";
@@ -29,7 +30,7 @@ import { Events } from "./events.ts";
 import { freeFields } from "./free_fields.ts";
 import type { ImageSources } from "./image.ts";
 import { INIT_TASK } from "./init_task.ts";
-import { KStructs } from "./kstruct.ts";
+import { SeqFiles } from "./iter/seq_file.ts";
 import { type Link, LinkTypes } from "./link.ts";
 import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
@@ -39,6 +40,8 @@ import { IdTable, type Root } from "./objects.ts";
 import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
 import { CpuRuntime } from "./runtime.ts";
+import { KStructs } from "./structs/kstruct.ts";
+import { TaskStructs } from "./structs/task_struct.ts";
 import type { Credentials, Namespaces, Task } from "./task.ts";
 import { TEST_RUNNERS } from "./test_run.ts";
 import { Timers } from "./timers.ts";
@@ -112,6 +115,8 @@ export class Kernel {
   readonly uprobes: Uprobes;
   readonly objects: ObjHeap;
   readonly structs: KStructs;
+  readonly taskStructs = new TaskStructs(this);
+  readonly seqFiles = new SeqFiles();
   readonly runtime: CpuRuntime;
   readonly imageSources: ImageSources;
   /** By ProgType.testRun. */
@@ -183,8 +188,9 @@ export class Kernel {
     this.provide("objects", this.objects);
     this.provide("perfEvent", { counter: () => this.traceHooks.runner.perfCounter });
     this.provide("session", { current: () => this.traceHooks.runner.session });
-    const task = this.memory.alloc(INIT_TASK.structBytes);
-    this.provide("task", { current: () => ({ ...INIT_TASK.task, addr: task }) });
+    this.provide("seq", this.seqFiles);
+    const idle = this.memory.alloc(INIT_TASK.structBytes);
+    this.provide("task", { current: () => this.#currentTask(idle) });
     this.imageSources = {
       helpers: HELPERS,
       ksym: (name, sizeBytes) => this.#ksym(name, sizeBytes),
@@ -245,6 +251,7 @@ export class Kernel {
   /** A process exited. */
   forget(process: Task): void {
     this.#processes.delete(process as Process);
+    this.taskStructs.forget(process);
   }
 
   /** A file system that nothing mounts yet. The caller owns the reference. */
@@ -270,6 +277,22 @@ export class Kernel {
 
   makeRunnable(image: ExecImage, engine: EngineName): Runnable {
     return engine === "jit" ? jit(image, this.runtime.env) : loadInterp(image, this.runtime.env);
+  }
+
+  /** The process that acts, or the idle task. */
+  #currentTask(idle: VAddr): CurrentTask {
+    const task = this.#caller;
+    if (!task || task.exited) return { ...INIT_TASK.task, addr: idle };
+    const { uid, gid } = task.cred;
+    const { taskStructs } = this;
+    const of = { pid: task.pid, tgid: task.pid, uid, gid, comm: task.comm };
+    return {
+      ...INIT_TASK.task,
+      ...of,
+      get addr() {
+        return taskStructs.of(task);
+      },
+    };
   }
 
   /** The process on whose behalf a command runs: fds in map values are its fds. */

@@ -7,6 +7,7 @@
  */
 import { BpfError, EINVAL, ENOLINK, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "./bpf.ts";
+import type { Readable } from "./bpffs/readable.ts";
 import type { Kernel } from "./kernel.ts";
 import { KObject } from "./objects.ts";
 import type { Process } from "./process.ts";
@@ -22,6 +23,8 @@ export interface Attachment {
   readonly forcedDetach?: boolean;
   /** Members of struct bpf_link_info that belong to the type. */
   info(): Partial<LinkInfo>;
+  /** Opens what a link can be read as, an iterator: a fresh open file. */
+  open?(prog: Prog): KObject & Readable;
   /** References that the attachment owns beside the link's program. */
   holds?(): Iterable<KObject>;
 }
@@ -92,6 +95,11 @@ export class Link extends KObject {
       ...this.#attachment?.info(),
       ...(this.defunct ? { ifindex: 0 } : {}),
     };
+  }
+
+  /** Iterators: an open file of its output, whose one reference the caller owns. */
+  openFile(): (KObject & Readable) | undefined {
+    return this.#prog && this.#attachment?.open?.(this.#prog);
   }
 
   override *holds(): Iterable<KObject> {

@@ -168,6 +168,10 @@ export class KMap extends KObject implements VerifierMap {
     return this.facts.record?.fields.find((f) => f.kind === kind)?.offset ?? 0;
   }
 
+  get userRefs(): number {
+    return this.#userRefs;
+  }
+
   override getUser(): this {
     this.#userRefs++;
     return this.get();

@@ -35,6 +35,7 @@ import type { FsPath } from "./bpffs/fs_api.ts";
 import { ProcessFs } from "./bpffs/process_fs.ts";
 import { loadBtf } from "./btf_cmds.ts";
 import { deleteByForce } from "./force.ts";
+import { iterCreate } from "./iter/link.ts";
 import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
 import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
@@ -59,6 +60,7 @@ export class Process extends Task implements Bpf {
   fork(comm = this.comm): Process {
     const { cred, netns, mountns, cgroup } = this;
     const child = this.kernel.spawn({ ...cred, netns, mountns, cgroup, comm });
+    child.parent = this;
     this.fdTable.copyTo(child.fdTable);
     child.fs.umask = this.fs.umask;
     return child;
@@ -321,6 +323,10 @@ export class Process extends Task implements Bpf {
       if (e instanceof BpfError) return -e.errno;
       throw e;
     }
+  }
+
+  iterCreate(linkFd: Fd): Fd {
+    return this.as(() => this.installOwned(iterCreate(this, linkFd)));
   }
 
   // --- perf events

@@ -42,6 +42,10 @@ export abstract class Task {
   readonly comm: string;
   readonly fdTable: FdTable;
   readonly mappings = new Set<Mapping>();
+  /** When it began, in nanoseconds since boot. */
+  readonly startNs: bigint;
+  /** Who forked it; absent for the first ones. */
+  parent: Task | undefined;
   #cred: Credentials;
   #netns: NetNs;
   #mountns: MountNs;
@@ -53,6 +57,7 @@ export abstract class Task {
     this.pid = pid;
     this.comm = comm;
     this.fdTable = new FdTable(pid);
+    this.startNs = kernel.nowNs();
     this.#cred = cred;
     this.#netns = ns.netns.get();
     this.#mountns = ns.mountns.enter();

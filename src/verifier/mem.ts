@@ -388,11 +388,17 @@ function checkBuffer(env: VerifierEnv, what: string, regno: number, off: number,
   }
 }
 
+/** check_buffer_access(): the size of the buffer is known only when the program attaches. */
+function useBuffer(env: VerifierEnv, what: "rdonly" | "rdwr", regno: number, off: number, size: number): void {
+  checkBuffer(env, what, regno, off, size);
+  env.bufAccess[what] = Math.max(env.bufAccess[what], off + size);
+}
+
 function accessBuf(env: VerifierEnv, regno: number, off: number, size: number, t: number, valueRegno: number): void {
   const type = env.R.type(env.reg(regno));
   const rdonly = (type & MEM_RDONLY) !== 0;
   if (rdonly && t === BPF_WRITE) env.reject(EACCES, `R${regno} cannot write into ${regTypeStr(type)}`);
-  checkBuffer(env, rdonly ? "rdonly" : "rdwr", regno, off, size);
+  useBuffer(env, rdonly ? "rdonly" : "rdwr", regno, off, size);
   if (valueRegno >= 0 && (rdonly || t === BPF_READ)) markRegUnknown(env, env.reg(valueRegno));
 }
 
@@ -507,7 +513,7 @@ export function checkHelperMemAccess(
     case PTR_TO_BUF: {
       const rdonly = (type & MEM_RDONLY) !== 0;
       if (rdonly && t === BPF_WRITE) env.reject(EACCES, `R${regno} cannot write into ${regTypeStr(type)}`);
-      checkBuffer(env, rdonly ? "rdonly" : "rdwr", regno, off, size);
+      useBuffer(env, rdonly ? "rdonly" : "rdwr", regno, off, size);
       return;
     }
     case PTR_TO_STACK:

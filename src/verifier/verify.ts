@@ -358,6 +358,7 @@ function verified(env: VerifierEnv, engineDepths: readonly number[], stats: Veri
     hasTailCall: env.subprogs.some((s) => s.hasTailCall),
     changesPktData: main.changesPktData,
     maxCtxOffset: env.maxCtxOffset,
+    bufAccess: env.bufAccess,
     mightSleep: main.mightSleep,
   };
   return prog as VerifiedProg;

@@ -8,6 +8,7 @@
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, E2BIG, EBUSY, EINVAL, ENOENT } from "../../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "../bpf.ts";
+import { ITER_LINK } from "../iter/link.ts";
 import type { Kernel } from "../kernel.ts";
 import { type Attachment, Link, type LinkType } from "../link.ts";
 import type { Process } from "../process.ts";
@@ -93,6 +94,7 @@ export const TRACING_LINKS: readonly LinkType[] = [
   PERF_LINK,
   KPROBE_MULTI_LINK,
   UPROBE_MULTI_LINK,
+  ITER_LINK,
 ];
 
 /** The name under which a function of a program is called through TraceHooks. */

@@ -9,7 +9,7 @@
  */
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, E2BIG, EACCES, EBADF, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from "../../abi/errno.ts";
-import type { Fd, LinkInfo, PerfEventTarget, PerfTarget } from "../bpf.ts";
+import type { Fd, LinkInfo, PerfEventTarget, PerfTarget, TaskFdInfo } from "../bpf.ts";
 import type { Kernel } from "../kernel.ts";
 import { type Attachment, Link, type LinkType } from "../link.ts";
 import { KObject } from "../objects.ts";
@@ -23,16 +23,6 @@ import { recordBytes } from "./tracepoints.ts";
 const MAX_PROGS = 64;
 const NS_PER_S = 1_000_000_000n;
 const PERF_SAMPLE = { samplePeriod: PT_REGS.bytes, addr: PT_REGS.bytes + 8, bytes: PT_REGS.bytes + 16 } as const;
-
-/** What BPF_TASK_FD_QUERY tells of an event with a program on it. */
-export interface FdQuery {
-  readonly progId: number;
-  /** BPF_FD_TYPE_*. */
-  readonly fdType: number;
-  readonly name: string;
-  readonly probeOffset: bigint;
-  readonly probeAddr: bigint;
-}
 
 interface Mounted {
   readonly prog: Prog;
@@ -79,7 +69,7 @@ export class PerfEvent extends KObject {
   }
 
   /** BPF_TASK_FD_QUERY. @throws ENOENT without a program, EOPNOTSUPP for events that only sample */
-  fdQuery(): FdQuery {
+  fdQuery(): TaskFdInfo {
     const { prog } = this;
     if (!prog) throw new BpfError(ENOENT, "perf event: no program is on it", {});
     const fdType = this.#type.fdType?.(this.target);

@@ -4,7 +4,7 @@ import { BTF_INFO, INFO_BY_FD, LINK_INFO, LINK_INFO_ROOM, PROG_INFO } from "../.
 import * as abi from "../../abi/bpf.ts";
 import { fromCString } from "../../abi/cstring.ts";
 import { BpfError, EBADF, EINVAL } from "../../abi/errno.ts";
-import type { Members, Struct } from "../../abi/struct.ts";
+import type { Fields, Members, Struct } from "../../abi/struct.ts";
 import { toHex } from "../../bytes/hex.ts";
 import type { BtfInfo, Fd, LinkInfo, ObjInfo, ProgInfo } from "../../kernel/bpf.ts";
 import type { Commands } from "./command.ts";
@@ -128,8 +128,33 @@ const DETAILS: Readonly<Record<number, Details>> = {
     return { cgroupId: i.cgroup_id, attachType: i.attach_type };
   },
   [abi.BPF_LINK_TYPE_ITER]: (l) => {
-    const { text, map_id } = l.named(LINK_INFO.iter, "target_name", "target_name_len");
-    return { targetName: text, ...(text.startsWith("bpf_map_elem") && { mapId: map_id }) };
+    const { text, map_id, cgroup_id, order } = l.named(LINK_INFO.iter, "target_name", "target_name_len");
+    if (text.startsWith("bpf_map_elem")) return { targetName: text, mapId: map_id };
+    if (text === "cgroup") return { targetName: text, cgroupId: cgroup_id, order };
+    const [tid, pid] = [Number(cgroup_id & 0xffffffffn), Number(cgroup_id >> 32n)];
+    return { targetName: text, ...(tid && { tid }), ...(pid && { pid }) };
+  },
+  [abi.BPF_LINK_TYPE_PERF_EVENT]: perfEvent,
+  [abi.BPF_LINK_TYPE_KPROBE_MULTI]: (l) => {
+    const { count, flags, missed } = l.as(LINK_INFO.kprobe_multi);
+    const [addrs, cookies] = [new BigUint64Array(count), new BigUint64Array(count)];
+    l.fill(LINK_INFO.kprobe_multi, { count, addrs: bytesOf(addrs), cookies: bytesOf(cookies) });
+    return { kprobeMulti: { count, flags, missed, addrs: [...addrs], cookies: given(cookies) } };
+  },
+  [abi.BPF_LINK_TYPE_UPROBE_MULTI]: (l) => {
+    const { count, flags, pid } = l.as(LINK_INFO.uprobe_multi);
+    const [offsets, refs, cookies] = [0, 1, 2].map(() => new BigUint64Array(count)) as [Words, Words, Words];
+    const path = new Uint8Array(PATH_MAX);
+    l.fill(LINK_INFO.uprobe_multi, {
+      count,
+      path,
+      path_size: path.length,
+      offsets: bytesOf(offsets),
+      ref_ctr_offsets: bytesOf(refs),
+      cookies: bytesOf(cookies),
+    });
+    const lists = { offsets: [...offsets], refCtrOffsets: given(refs), cookies: given(cookies) };
+    return { uprobeMulti: { path: fromCString(path), count, flags, pid, ...lists } };
   },
   [abi.BPF_LINK_TYPE_NETNS]: (l) => {
     const i = l.as(LINK_INFO.netns);
@@ -149,10 +174,40 @@ const DETAILS: Readonly<Record<number, Details>> = {
   },
 };
 
+type Words = BigUint64Array<ArrayBuffer>;
+const PATH_MAX = 4096;
+const bytesOf = (words: Words): Uint8Array => new Uint8Array(words.buffer);
+/** Zeros stand for none. */
+const given = (words: Words): bigint[] => (words.some((w) => w !== 0n) ? [...words] : []);
+
+function perfEvent(l: LinkReader): Partial<LinkInfo> {
+  const code = l.as(LINK_INFO.perf).kind;
+  const kind = (Object.entries(abi.PERF_EVENT_KINDS).find(([, n]) => n === code)?.[0] ?? "event") as PerfKind;
+  const withCookie = (cookie: bigint) => (cookie ? { cookie } : {});
+  if (kind === "event") {
+    const { event_type: type, config, cookie } = l.as(LINK_INFO.perf_event);
+    return { perfEvent: { kind, type, config }, ...withCookie(cookie) };
+  }
+  if (kind === "tracepoint") {
+    const { text: name, cookie } = l.named(LINK_INFO.perf_tracepoint, "name", "name_len");
+    return { perfEvent: { kind, name }, ...withCookie(cookie) };
+  }
+  if (kind === "uprobe" || kind === "uretprobe") {
+    const { text: name, offset, cookie } = l.named(LINK_INFO.perf_uprobe, "name", "name_len");
+    return { perfEvent: { kind, name, offset: BigInt(offset) }, ...withCookie(cookie) };
+  }
+  const { text: name, offset, addr, missed, cookie } = l.named(LINK_INFO.perf_kprobe, "name", "name_len");
+  return { perfEvent: { kind, name, offset: BigInt(offset), addr, missed }, ...withCookie(cookie) };
+}
+
+type PerfKind = keyof typeof abi.PERF_EVENT_KINDS;
+
 function device(l: LinkReader): Partial<LinkInfo> {
   const i = l.as(LINK_INFO.device);
   return { ifindex: i.ifindex, attachType: i.attach_type };
 }
+
+type NamedInfo = "raw_tracepoint" | "iter" | "perf_uprobe" | "perf_kprobe" | "perf_tracepoint";
 
 /** A link's info, which is asked once more when it points to text. */
 class LinkReader {
@@ -170,7 +225,14 @@ class LinkReader {
     return layout.unpack(this.bytes);
   }
 
-  named<M extends (typeof LINK_INFO)["raw_tracepoint"] | (typeof LINK_INFO)["iter"]>(
+  /** Asks again, with room for what is of variable size. */
+  fill<M extends Members>(layout: Struct<M>, room: Fields<M>): void {
+    const again = new Uint8Array(LINK_INFO_ROOM);
+    again.set(layout.pack(this.#cmd.sys, room));
+    ask(this.#cmd, `link fd ${this.#fd}`, this.#fd, again, ...Object.values(room));
+  }
+
+  named<M extends (typeof LINK_INFO)[NamedInfo]>(
     layout: M,
     pointer: string,
     length: string,

@@ -3,7 +3,7 @@
 import { LINK_CREATE, RAW_TRACEPOINT } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { cString } from "../../abi/cstring.ts";
-import type { Fd, LinkCreateAttr } from "../../kernel/bpf.ts";
+import type { Fd, IterLinkInfo, LinkCreateAttr } from "../../kernel/bpf.ts";
 import type { Commands } from "./command.ts";
 import type { Sys } from "./sys.ts";
 
@@ -55,6 +55,16 @@ const uprobeMulti: Pack = (sys, head, a, keep) => {
   });
 };
 
+/** union bpf_iter_link_info: { map_fd }, { order, cgroup_fd, cgroup_id } or { tid, pid, pid_fd }. */
+function iterInfo(i: IterLinkInfo): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, i.mapFd ?? i.order ?? i.tid ?? 0, true);
+  view.setUint32(4, i.cgroupFd ?? i.pid ?? 0, true);
+  view.setBigUint64(8, i.cgroupId ?? BigInt(i.pidFd ?? 0), true);
+  return bytes;
+}
+
 /** What is not here is a tracing link (or needs nothing), or, by default, one with an order. */
 const BY_ATTACH_TYPE: Readonly<Record<number, Pack>> = {
   [abi.BPF_TRACE_KPROBE_MULTI]: kprobeMulti,
@@ -62,7 +72,12 @@ const BY_ATTACH_TYPE: Readonly<Record<number, Pack>> = {
   [abi.BPF_TRACE_UPROBE_MULTI]: uprobeMulti,
   [abi.BPF_TRACE_UPROBE_SESSION]: uprobeMulti,
   [abi.BPF_PERF_EVENT]: (sys, head, a) => LINK_CREATE.perf_event.pack(sys, { ...head, bpf_cookie: a.cookie }),
-  [abi.BPF_TRACE_ITER]: (sys, head) => LINK_CREATE.iter.pack(sys, head),
+  [abi.BPF_TRACE_ITER]: (sys, head, a, keep) => {
+    if (!a.iter) return LINK_CREATE.iter.pack(sys, head);
+    const info = iterInfo(a.iter);
+    keep.push(info);
+    return LINK_CREATE.iter.pack(sys, { ...head, iter_info: info, iter_info_len: info.length });
+  },
   [abi.BPF_NETFILTER]: (sys, head, a) =>
     LINK_CREATE.netfilter.pack(sys, {
       ...head,

@@ -4,9 +4,9 @@
  * Members are named by path ("sk.__sk_common.skc_family", pointers are not followed). What the BTF does not have is not
  * written and reads as 0: kernels differ in what they have.
  */
-import type { Btf } from "../btf/btf.ts";
-import { BTF_KIND_STRUCT } from "../btf/kinds.ts";
-import type { Memory, VAddr } from "../memory/memory.ts";
+import type { Btf } from "../../btf/btf.ts";
+import { BTF_KIND_STRUCT } from "../../btf/kinds.ts";
+import type { Memory, VAddr } from "../../memory/memory.ts";
 
 export type FieldValue = number | bigint | string;
 
