@@ -1,6 +1,7 @@
 /** The operations of random sequences, one entry each. What an operation refuses (BpfError) is as good as what it does. */
 import * as abi from "../../src/abi/bpf.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
+import { FS_OPS } from "./fs_ops.ts";
 import { pick, program, type Scene, tailCaller } from "./scene.ts";
 
 export interface Op {
@@ -203,4 +204,5 @@ export const OPS: readonly Op[] = [
     },
   },
   { name: "packets", run: (scene) => scene.packets() },
+  ...FS_OPS,
 ];

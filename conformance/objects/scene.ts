@@ -10,6 +10,7 @@ import type { Process } from "../../src/kernel/process.ts";
 import { createKernel, type NetKernel } from "../../src/net/create.ts";
 import type { NetDevice } from "../../src/net/device.ts";
 import { ALL_CAPS, NO_CAPS } from "../../src/verifier/platform.ts";
+import { checkFileSystems } from "./fs_ops.ts";
 
 /** Everything that a step needs to be repeated. */
 export interface Step {
@@ -87,6 +88,7 @@ export class Scene implements Disposable {
   /** @throws Error when counts do not add up or something is attached without its program */
   check(): void {
     checkReferences(this.kernel);
+    checkFileSystems(this.kernel);
     for (const link of this.kernel.links.values()) {
       if (!link.defunct && link.prog && this.kernel.progs.find(link.prog.id) !== link.prog)
         throw new Error(`link ${link.id} is attached, its program ${link.prog.id} is gone`);
@@ -99,11 +101,7 @@ export class Scene implements Disposable {
   /** Everyone exits, everything is taken down. @throws Error when anything is left */
   [Symbol.dispose](): void {
     const { kernel } = this;
-    for (const proc of [...kernel.processes]) proc.exit();
-    kernel.bpffs.clear();
-    for (const device of [...kernel.net.devices].slice(1)) kernel.net.removeDevice(device);
-    for (const cgroup of [...kernel.cgroups.root.descendants()].reverse())
-      if (cgroup !== kernel.cgroups.root) kernel.cgroups.remove(cgroup);
+    kernel.shutdown();
     kernel.assertEmpty();
   }
 }

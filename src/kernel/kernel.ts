@@ -367,7 +367,8 @@ export class Kernel {
   shutdown(): void {
     for (const process of [...this.#processes]) process.exit();
     for (const mount of this.initMountns.mounts.slice(1).reverse()) {
-      if (mount.fs !== this.bpffs) this.initMountns.umountTree(mount);
+      // What was bound keeps its object.
+      if (mount.root !== this.bpffs.root) this.initMountns.umountTree(mount);
     }
     this.bpffs.clear();
     for (const down of this.onShutdown) down();
