@@ -31,7 +31,13 @@ export interface Verb {
 /** What a verb prints that has nothing to say. */
 export const DONE: Answer = { json: null, text: "" };
 
-export function objectCommand(name: string, description: string, verbs: Readonly<Record<string, Verb>>): CliCommand {
+/** A command of bpftool's: an object's name and its verbs. */
+export interface ObjectCommand extends CliCommand {
+  /** @param words the verb and its words. @throws UsageError */
+  answer(words: readonly string[], call: Omit<Call, "words">): Answer;
+}
+
+export function objectCommand(name: string, description: string, verbs: Readonly<Record<string, Verb>>): ObjectCommand {
   const list = Object.entries(verbs).map(([verb, { usage }]) => `  ${name} ${verb} ${usage}`.trimEnd());
   return {
     name,
@@ -45,19 +51,21 @@ export function objectCommand(name: string, description: string, verbs: Readonly
       addKernelOption(command, "linux");
       addScenarioOption(command);
     },
-    run([words], options, io) {
-      const { kernel, scenario, json, pretty, bpffs } = options as unknown as Options;
-      const [verb, ...rest] = (words as string[]).length > 0 ? (words as string[]) : [Object.keys(verbs)[0]];
+    answer(words, call) {
+      const [verb = Object.keys(verbs)[0]!, ...rest] = words;
       const key = verb === "list" ? "show" : Object.keys(verbs).find((v) => v.startsWith(verb));
       if (key === undefined || !verbs[key]) {
         throw new UsageError(`${name}: '${verb}' seen, one of ${Object.keys(verbs).join(", ")} wanted`);
       }
-      using kernelOf = openKernel(kernel, scenario);
-      const { bpf } = kernelOf;
+      return verbs[key].run({ ...call, words: new Words(`${name} ${key}`, rest) });
+    },
+    run([words], options, io) {
+      const { kernel, scenario, json, pretty, bpffs } = options as unknown as Options;
+      using opened = openKernel(kernel, scenario);
       const asJson = json === true || pretty === true;
-      const call = { bpf, words: new Words(`${name} ${key}`, rest), io, json: asJson, bpffs: bpffs === true };
-      const answer = verbs[key].run(call);
-      io.out(asJson ? `${jsonText(nodeOf(answer.json), pretty)}\n` : answer.text);
+      const call = { bpf: opened.bpf, io, json: asJson, bpffs: bpffs === true };
+      const answer = this.answer(words as string[], call);
+      io.out(asJson ? `${answerText(answer.json, pretty)}\n` : answer.text);
       return 0;
     },
   };
@@ -78,6 +86,11 @@ export class Finished {
   constructor(node: JsonNode) {
     this.node = node;
   }
+}
+
+/** A value of Answer.json as text. */
+export function answerText(json: unknown, pretty = false): string {
+  return jsonText(nodeOf(json), pretty);
 }
 
 /** bigints of any width; members that are undefined are left out. */

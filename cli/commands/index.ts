@@ -1,4 +1,5 @@
 /** Every verb of the command line: one entry, one file. */
+import { batch } from "./batch.ts";
 import { btf } from "./btf.ts";
 import { cgroup } from "./cgroup.ts";
 import type { CliCommand } from "./command.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly CliCommand[] = [
   link,
   net,
   cgroup,
+  batch,
   monitor,
   feature,
 ];

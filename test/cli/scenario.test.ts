@@ -71,6 +71,16 @@ describe("the example of two teams", () => {
     ]);
   });
 
+  it("prog dump xlated: maps by id", async () => {
+    const rows = (await json("prog dump xlated name rate_limiter", TWO_TEAMS)) as { disasm: string }[];
+    expect(
+      rows
+        .map((r) => r.disasm)
+        .filter((d) => d.includes("map["))
+        .slice(0, 2),
+    ).toEqual(["(18) r1 = map[id:6]", "(18) r1 = map[id:8][0]+4"]);
+  });
+
   it("net show", async () => {
     expect(await json("net show", TWO_TEAMS)).toMatchObject([
       { xdp: [{ devname: "eth0", ifindex: 2, mode: "driver", id: 1 }], flow_dissector: [] },
@@ -99,6 +109,35 @@ describe("the example of two teams", () => {
       expect(printed.split("\n")).toContain(line);
     }
   });
+});
+
+it("batch: several commands on one kernel", async () => {
+  const file = scenario({ device: "eth0" }, program);
+  const commands = `
+    # a change, and what it made
+    prog pin name pass "/sys/fs/bpf/p"
+    prog show pinned /sys/fs/bpf/p
+    map create /sys/fs/bpf/m type hash key 4 value 4 entries 9 name nine
+    map update name nine key 1 0 0 0 value 7 0 0 0
+    map lookup name nine key 1 0 0 0`;
+  const plain = await cli(["batch", "file", "-", "-f", "--scenario", file], commands);
+  expect(plain.err).toBe("");
+  expect(plain.out).toMatch(/^1: xdp {2}name pass .*\n\t.*\n\t.*\n\tpinned \/sys\/fs\/bpf\/p\n/);
+  expect(plain.out).toMatch(/processed 5 commands\n$/);
+  const { out } = await cli(["batch", "file", "-", "--json", "--scenario", file], commands);
+  const answers = JSON.parse(out) as { command: string[]; output: unknown }[];
+  expect(answers.map((a) => a.command.slice(0, 2).join(" "))).toEqual([
+    "prog pin",
+    "prog show",
+    "map create",
+    "map update",
+    "map lookup",
+  ]);
+  expect(answers[4]!.output).toMatchObject({
+    key: ["0x01", "0x00", "0x00", "0x00"],
+    value: ["0x07", "0x00", "0x00", "0x00"],
+  });
+  expect((await cli(["batch", "file", "-", "--scenario", file], "prog show\nfoo bar")).err).toMatch(/-:2: 'foo' seen/);
 });
 
 const program = { prog: "pass", section: "xdp", asm: "r0 = 2\nexit" };
