@@ -3,7 +3,46 @@
  *
  * Rights of an fd (BPF_F_RDONLY, BPF_F_WRONLY) are checked before the command.
  */
-import { BPF_BTF_GET_FD_BY_ID, BPF_BTF_LOAD, BPF_F_RDONLY, BPF_F_WRONLY, BPF_STATS_RUN_TIME } from "../abi/bpf.ts";
+import {
+  BPF_BTF_GET_FD_BY_ID,
+  BPF_BTF_GET_NEXT_ID,
+  BPF_BTF_LOAD,
+  BPF_ENABLE_STATS,
+  BPF_F_RDONLY,
+  BPF_F_WRONLY,
+  BPF_ITER_CREATE,
+  BPF_LINK_CREATE,
+  BPF_LINK_DETACH,
+  BPF_LINK_GET_FD_BY_ID,
+  BPF_LINK_GET_NEXT_ID,
+  BPF_LINK_UPDATE,
+  BPF_MAP_CREATE,
+  BPF_MAP_DELETE_BATCH,
+  BPF_MAP_DELETE_ELEM,
+  BPF_MAP_FREEZE,
+  BPF_MAP_GET_FD_BY_ID,
+  BPF_MAP_GET_NEXT_ID,
+  BPF_MAP_GET_NEXT_KEY,
+  BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+  BPF_MAP_LOOKUP_AND_DELETE_ELEM,
+  BPF_MAP_LOOKUP_BATCH,
+  BPF_MAP_LOOKUP_ELEM,
+  BPF_MAP_UPDATE_BATCH,
+  BPF_MAP_UPDATE_ELEM,
+  BPF_OBJ_GET,
+  BPF_OBJ_GET_INFO_BY_FD,
+  BPF_OBJ_PIN,
+  BPF_PROG_BIND_MAP,
+  BPF_PROG_GET_FD_BY_ID,
+  BPF_PROG_GET_NEXT_ID,
+  BPF_PROG_LOAD,
+  BPF_PROG_STREAM_READ_BY_FD,
+  BPF_PROG_TEST_RUN,
+  BPF_RAW_TRACEPOINT_OPEN,
+  BPF_STATS_RUN_TIME,
+  BPF_TASK_FD_QUERY,
+  BPF_TOKEN_CREATE,
+} from "../abi/bpf.ts";
 import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { deleteBatch, updateBatch } from "../maps/batch.ts";
 import type {
@@ -43,7 +82,7 @@ import { openMapReader } from "./map_reader.ts";
 import { progInfo } from "./prog_info.ts";
 import { progLoad } from "./prog_load.ts";
 import { StatsUser } from "./stats.ts";
-import { sysBpf } from "./syscall/sys_bpf.ts";
+import { ATTR_SIZE, sysBpf } from "./syscall/sys_bpf.ts";
 import type { UserMemory } from "./syscall/user_memory.ts";
 import { Task } from "./task.ts";
 import { taskFdQuery } from "./task_fd_query.ts";
@@ -51,6 +90,7 @@ import { progTestRun } from "./test_run.ts";
 import { capsWith, tokenCreate, tokenFor } from "./token.ts";
 import { rawTracepointOpen } from "./trace/links.ts";
 import { PerfEvent, perfAttach, perfEventAt } from "./trace/perf_event.ts";
+import { lsm, lsmOfFd, syscall } from "./trace/syscalls.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
@@ -63,7 +103,31 @@ export class Process extends Task implements Bpf {
     child.parent = this;
     this.fdTable.copyTo(child.fdTable);
     child.fs.umask = this.fs.umask;
+    const { taskStructs, traceHooks } = this.kernel;
+    const tasks = () => [this, child].map((task) => BigInt(taskStructs.of(task)));
+    this.as(() => traceHooks.tracepoint("sched", "sched_process_fork", tasks));
     return child;
+  }
+
+  /** A command of bpf(2), which events, probes and LSM programs see. */
+  #cmd<T>(cmd: number, body: () => T): T {
+    if (this.kernel.traceHooks.idle) return this.as(body);
+    const size = BigInt(ATTR_SIZE);
+    return syscall(this, "bpf", [BigInt(cmd), 0n, size], () => {
+      lsm(this.kernel, "bpf", () => [BigInt(cmd), 0n, size, 0n]);
+      return this.as(body);
+    });
+  }
+
+  /** security_bpf_map(), security_bpf_prog(): a new fd on a map or program that an LSM program may refuse. */
+  #checked(fd: Fd): Fd {
+    try {
+      lsmOfFd(this.kernel, this.fdTable.entry(fd));
+    } catch (e) {
+      this.fdTable.close(fd);
+      throw e;
+    }
+    return fd;
   }
 
   #readable(fd: Fd): KMap {
@@ -81,55 +145,66 @@ export class Process extends Task implements Bpf {
   // --- maps
 
   mapCreate(attr: MapCreateAttr): Fd {
-    return this.as(() => mapCreate(this, attr));
+    return this.#cmd(BPF_MAP_CREATE, () => this.#checked(mapCreate(this, attr)));
   }
 
   mapLookupElem(fd: Fd, key: Uint8Array, flags = 0n): Uint8Array {
-    return mapLookupElem(this.#readable(fd), key, flags);
+    return this.#cmd(BPF_MAP_LOOKUP_ELEM, () => mapLookupElem(this.#readable(fd), key, flags));
   }
 
   mapUpdateElem(fd: Fd, key: Uint8Array, value: Uint8Array, flags = 0n): void {
-    const map = this.#writable(fd);
-    this.as(() => map.map.update(key, value, Number(flags)));
+    this.#cmd(BPF_MAP_UPDATE_ELEM, () => {
+      const map = this.#writable(fd);
+      map.map.update(key, value, Number(flags));
+    });
   }
 
   mapDeleteElem(fd: Fd, key: Uint8Array): void {
-    this.#writable(fd).map.delete(key);
+    this.#cmd(BPF_MAP_DELETE_ELEM, () => {
+      this.#writable(fd).map.delete(key);
+    });
   }
 
   mapLookupAndDeleteElem(fd: Fd, key: Uint8Array, flags = 0n): Uint8Array {
-    this.#readable(fd);
-    return mapLookupAndDelete(this.#writable(fd), key, flags);
+    return this.#cmd(BPF_MAP_LOOKUP_AND_DELETE_ELEM, () => {
+      this.#readable(fd);
+      return mapLookupAndDelete(this.#writable(fd), key, flags);
+    });
   }
 
   mapGetNextKey(fd: Fd, key: Uint8Array | undefined): Uint8Array | undefined {
-    return this.#readable(fd).map.getNextKey(key);
+    return this.#cmd(BPF_MAP_GET_NEXT_KEY, () => this.#readable(fd).map.getNextKey(key));
   }
 
   mapLookupBatch(fd: Fd, attr: BatchAttr): BatchResult {
-    return mapLookupBatch(this.#readable(fd), attr, false);
+    return this.#cmd(BPF_MAP_LOOKUP_BATCH, () => mapLookupBatch(this.#readable(fd), attr, false));
   }
 
   mapLookupAndDeleteBatch(fd: Fd, attr: BatchAttr): BatchResult {
-    this.#readable(fd);
-    return mapLookupBatch(this.#writable(fd), attr, true);
+    return this.#cmd(BPF_MAP_LOOKUP_AND_DELETE_BATCH, () => {
+      this.#readable(fd);
+      return mapLookupBatch(this.#writable(fd), attr, true);
+    });
   }
 
   mapUpdateBatch(fd: Fd, keys: Uint8Array, values: Uint8Array, count: number, elemFlags = 0n): number {
-    const map = this.#writable(fd);
-    return finishBatch(
-      map,
-      this.as(() => updateBatch(map.map, keys, values, count, Number(elemFlags))),
-    );
+    return this.#cmd(BPF_MAP_UPDATE_BATCH, () => {
+      const map = this.#writable(fd);
+      return finishBatch(map, updateBatch(map.map, keys, values, count, Number(elemFlags)));
+    });
   }
 
   mapDeleteBatch(fd: Fd, keys: Uint8Array, count: number, elemFlags = 0n): number {
-    const map = this.#writable(fd);
-    return finishBatch(map, deleteBatch(map.map, keys, count, Number(elemFlags)));
+    return this.#cmd(BPF_MAP_DELETE_BATCH, () => {
+      const map = this.#writable(fd);
+      return finishBatch(map, deleteBatch(map.map, keys, count, Number(elemFlags)));
+    });
   }
 
   mapFreeze(fd: Fd): void {
-    this.#writable(fd).map.freeze();
+    this.#cmd(BPF_MAP_FREEZE, () => {
+      this.#writable(fd).map.freeze();
+    });
   }
 
   mapReader(fd: Fd): MapReader {
@@ -139,20 +214,28 @@ export class Process extends Task implements Bpf {
   // --- programs and BTF
 
   progLoad(attr: ProgLoadAttr): ProgLoadResult {
-    return this.as(() => progLoad(this, attr));
+    return this.#cmd(BPF_PROG_LOAD, () => {
+      const loaded = progLoad(this, attr);
+      this.#checked(loaded.fd);
+      return loaded;
+    });
   }
 
   progTestRun(fd: Fd, attr: TestRunAttr = {}): TestRunResult {
-    return progTestRun(this, this.progAt(fd), attr);
+    return this.#cmd(BPF_PROG_TEST_RUN, () => progTestRun(this, this.progAt(fd), attr));
   }
 
   progBindMap(progFd: Fd, mapFd: Fd): void {
-    this.progAt(progFd).bindMap(this.mapAt(mapFd));
+    this.#cmd(BPF_PROG_BIND_MAP, () => {
+      this.progAt(progFd).bindMap(this.mapAt(mapFd));
+    });
   }
 
   btfLoad(bytes: Uint8Array, options: { tokenFd?: Fd } = {}): Fd {
-    this.mayLoadBtf(options.tokenFd);
-    return this.as(() => this.installOwned(loadBtf(this.kernel, bytes)));
+    return this.#cmd(BPF_BTF_LOAD, () => {
+      this.mayLoadBtf(options.tokenFd);
+      return this.installOwned(loadBtf(this.kernel, bytes));
+    });
   }
 
   /** @throws EPERM */
@@ -162,70 +245,90 @@ export class Process extends Task implements Bpf {
   }
 
   progStreamRead(progFd: Fd, stream: number, max: number): Uint8Array {
-    return this.progAt(progFd).streams.read(stream, max);
+    return this.#cmd(BPF_PROG_STREAM_READ_BY_FD, () => this.progAt(progFd).streams.read(stream, max));
   }
 
   // --- tokens, statistics, processes
 
   tokenCreate(bpffsFd: Fd, flags = 0): Fd {
-    return this.as(() => this.installOwned(tokenCreate(this, bpffsFd, flags)));
+    return this.#cmd(BPF_TOKEN_CREATE, () => this.installOwned(tokenCreate(this, bpffsFd, flags)));
   }
 
   enableStats(type = BPF_STATS_RUN_TIME): Fd {
-    this.#admin();
-    return this.as(() => this.installOwned(new StatsUser(this.kernel, type)));
+    return this.#cmd(BPF_ENABLE_STATS, () => {
+      this.#admin();
+      return this.installOwned(new StatsUser(this.kernel, type));
+    });
   }
 
   taskFdQuery(pid: number, fd: number, flags = 0): TaskFdInfo {
-    this.#admin();
-    return taskFdQuery(this.kernel, pid, fd, flags);
+    return this.#cmd(BPF_TASK_FD_QUERY, () => {
+      this.#admin();
+      return taskFdQuery(this.kernel, pid, fd, flags);
+    });
   }
 
   // --- ids
 
   progGetNextId(id: number): number | undefined {
-    this.#admin();
-    return this.kernel.progs.next(id);
+    return this.#cmd(BPF_PROG_GET_NEXT_ID, () => {
+      this.#admin();
+      return this.kernel.progs.next(id);
+    });
   }
 
   mapGetNextId(id: number): number | undefined {
-    this.#admin();
-    return this.kernel.maps.next(id);
+    return this.#cmd(BPF_MAP_GET_NEXT_ID, () => {
+      this.#admin();
+      return this.kernel.maps.next(id);
+    });
   }
 
   btfGetNextId(id: number): number | undefined {
-    this.#admin();
-    return this.kernel.btfs.next(id);
+    return this.#cmd(BPF_BTF_GET_NEXT_ID, () => {
+      this.#admin();
+      return this.kernel.btfs.next(id);
+    });
   }
 
   linkGetNextId(id: number): number | undefined {
-    this.#admin();
-    return this.kernel.links.next(id);
+    return this.#cmd(BPF_LINK_GET_NEXT_ID, () => {
+      this.#admin();
+      return this.kernel.links.next(id);
+    });
   }
 
   progGetFdById(id: number): Fd {
-    this.#admin();
-    return this.install(this.kernel.progs.at(id));
+    return this.#cmd(BPF_PROG_GET_FD_BY_ID, () => {
+      this.#admin();
+      return this.#checked(this.install(this.kernel.progs.at(id)));
+    });
   }
 
   mapGetFdById(id: number, openFlags = 0): Fd {
-    this.#admin();
-    const access = openFlags & (BPF_F_RDONLY | BPF_F_WRONLY);
-    if (openFlags !== access || access === (BPF_F_RDONLY | BPF_F_WRONLY)) {
-      throw new BpfError(EINVAL, `map ${id}: open_flags ${openFlags}; wanted BPF_F_RDONLY or BPF_F_WRONLY`, { id });
-    }
-    return this.install(this.kernel.maps.at(id), access);
+    return this.#cmd(BPF_MAP_GET_FD_BY_ID, () => {
+      this.#admin();
+      const access = openFlags & (BPF_F_RDONLY | BPF_F_WRONLY);
+      if (openFlags !== access || access === (BPF_F_RDONLY | BPF_F_WRONLY)) {
+        throw new BpfError(EINVAL, `map ${id}: open_flags ${openFlags}; wanted BPF_F_RDONLY or BPF_F_WRONLY`, { id });
+      }
+      return this.#checked(this.install(this.kernel.maps.at(id), access));
+    });
   }
 
   btfGetFdById(id: number, options: { tokenFd?: Fd } = {}): Fd {
-    const token = tokenFor(this, options.tokenFd, (t) => t.allowsCmd(BPF_BTF_GET_FD_BY_ID));
-    if (!capsWith(this, token).sysAdmin) throw new BpfError(EPERM, `BTF ${id}: needs CAP_SYS_ADMIN`, { id });
-    return this.install(this.kernel.btfs.at(id));
+    return this.#cmd(BPF_BTF_GET_FD_BY_ID, () => {
+      const token = tokenFor(this, options.tokenFd, (t) => t.allowsCmd(BPF_BTF_GET_FD_BY_ID));
+      if (!capsWith(this, token).sysAdmin) throw new BpfError(EPERM, `BTF ${id}: needs CAP_SYS_ADMIN`, { id });
+      return this.install(this.kernel.btfs.at(id));
+    });
   }
 
   linkGetFdById(id: number): Fd {
-    this.#admin();
-    return this.install(this.kernel.links.at(id));
+    return this.#cmd(BPF_LINK_GET_FD_BY_ID, () => {
+      this.#admin();
+      return this.install(this.kernel.links.at(id));
+    });
   }
 
   objects(): readonly ObjectView[] {
@@ -264,20 +367,22 @@ export class Process extends Task implements Bpf {
   }
 
   mapInfo(fd: Fd): MapInfo {
-    return this.#seen(mapInfo(this.mapAt(fd)));
+    return this.#cmd(BPF_OBJ_GET_INFO_BY_FD, () => this.#seen(mapInfo(this.mapAt(fd))));
   }
 
   progInfo(fd: Fd): ProgInfo {
-    return this.#seen(progInfo(this.progAt(fd), this.caps));
+    return this.#cmd(BPF_OBJ_GET_INFO_BY_FD, () => this.#seen(progInfo(this.progAt(fd), this.caps)));
   }
 
   btfInfo(fd: Fd): BtfInfo {
-    const btf = this.btfAt(fd);
-    return this.#seen({ id: btf.id, name: btf.name, kernelBtf: btf.kernelBtf, bytes: btf.bytes.slice() });
+    return this.#cmd(BPF_OBJ_GET_INFO_BY_FD, () => {
+      const btf = this.btfAt(fd);
+      return this.#seen({ id: btf.id, name: btf.name, kernelBtf: btf.kernelBtf, bytes: btf.bytes.slice() });
+    });
   }
 
   linkInfo(fd: Fd): LinkInfo {
-    return this.#seen(this.linkAt(fd).info());
+    return this.#cmd(BPF_OBJ_GET_INFO_BY_FD, () => this.#seen(this.linkAt(fd).info()));
   }
 
   /** Info with the ids that this process may know. */
@@ -288,20 +393,24 @@ export class Process extends Task implements Bpf {
   // --- links
 
   linkCreate(attr: LinkCreateAttr): Fd {
-    return this.as(() => this.installOwned(linkCreate(this, attr)));
+    return this.#cmd(BPF_LINK_CREATE, () => this.installOwned(linkCreate(this, attr)));
   }
 
   linkUpdate(linkFd: Fd, newProgFd: Fd, options: { oldProgFd?: Fd; flags?: number } = {}): void {
-    const old = options.oldProgFd === undefined ? undefined : this.progAt(options.oldProgFd);
-    this.as(() => this.linkAt(linkFd).update(this.progAt(newProgFd), old));
+    this.#cmd(BPF_LINK_UPDATE, () => {
+      const old = options.oldProgFd === undefined ? undefined : this.progAt(options.oldProgFd);
+      this.linkAt(linkFd).update(this.progAt(newProgFd), old);
+    });
   }
 
   linkDetach(linkFd: Fd): void {
-    this.as(() => this.linkAt(linkFd).detach());
+    this.#cmd(BPF_LINK_DETACH, () => this.linkAt(linkFd).detach());
   }
 
   rawTracepointOpen(progFd: Fd, name?: string, cookie = 0n): Fd {
-    return this.as(() => this.installOwned(rawTracepointOpen(this, this.progAt(progFd), name, cookie)));
+    return this.#cmd(BPF_RAW_TRACEPOINT_OPEN, () =>
+      this.installOwned(rawTracepointOpen(this, this.progAt(progFd), name, cookie)),
+    );
   }
 
   // --- bpf(2) as bytes
@@ -312,13 +421,13 @@ export class Process extends Task implements Bpf {
    * @returns an fd, a count or 0 @throws BpfError with Linux's errno
    */
   bpf(cmd: number, attr: Uint8Array, size: number, mem?: UserMemory): number {
-    return sysBpf(this, cmd, attr, size, mem);
+    return this.#cmd(cmd, () => sysBpf(this, cmd, attr, size, mem));
   }
 
   /** As bpf(), but an error is -errno, as a libbpf client sees it. */
   sysBpf(cmd: number, attr: Uint8Array, size: number, mem?: UserMemory): number {
     try {
-      return sysBpf(this, cmd, attr, size, mem);
+      return this.bpf(cmd, attr, size, mem);
     } catch (e) {
       if (e instanceof BpfError) return -e.errno;
       throw e;
@@ -326,7 +435,7 @@ export class Process extends Task implements Bpf {
   }
 
   iterCreate(linkFd: Fd): Fd {
-    return this.as(() => this.installOwned(iterCreate(this, linkFd)));
+    return this.#cmd(BPF_ITER_CREATE, () => this.installOwned(iterCreate(this, linkFd)));
   }
 
   // --- perf events
@@ -352,14 +461,18 @@ export class Process extends Task implements Bpf {
   // --- bpffs
 
   objPin(fd: Fd, path: FsPath): void {
-    const obj = this.fdTable.find(fd);
-    // bpf_fd_probe_obj() says EINVAL for any fd that it does not know.
-    if (!obj) throw new BpfError(EINVAL, `pin: process ${this.pid} has no fd ${fd}`, { fd });
-    this.fs.pin(obj, path);
+    this.#cmd(BPF_OBJ_PIN, () => {
+      const obj = this.fdTable.find(fd);
+      // bpf_fd_probe_obj() says EINVAL for any fd that it does not know.
+      if (!obj) throw new BpfError(EINVAL, `pin: process ${this.pid} has no fd ${fd}`, { fd });
+      this.fs.pin(obj, path);
+    });
   }
 
   objGet(path: FsPath, fileFlags = 0): Fd {
-    return this.install(this.fs.pinned(path, fileFlags), fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY));
+    return this.#cmd(BPF_OBJ_GET, () =>
+      this.#checked(this.install(this.fs.pinned(path, fileFlags), fileFlags & (BPF_F_RDONLY | BPF_F_WRONLY))),
+    );
   }
 
   objUnpin(path: FsPath): void {

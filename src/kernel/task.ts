@@ -215,8 +215,10 @@ export abstract class Task {
   /** Closes everything and leaves the namespaces. It does not matter whether the process wanted to. */
   exit(): void {
     if (this.#exited) return;
-    this.#exited = true;
     this.as(() => {
+      const { taskStructs, traceHooks } = this.kernel;
+      traceHooks.tracepoint("sched", "sched_process_exit", () => [BigInt(taskStructs.of(this)), 1n]);
+      this.#exited = true;
       for (const mapping of [...this.mappings]) mapping.close();
       for (const fd of this.fds) this.fdTable.close(fd);
       this.#netns.put();

@@ -2,7 +2,7 @@
 import { BPF_PROG_TYPE_XDP, BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE } from "../../src/abi/bpf.ts";
 import { assemble } from "../../src/isa/assemble.ts";
 import { encode } from "../../src/isa/codec.ts";
-import type { Fd, ProgLoadAttr } from "../../src/kernel/bpf.ts";
+import type { Bpf, Fd, ProgLoadAttr } from "../../src/kernel/bpf.ts";
 import { checkReferences } from "../../src/kernel/holders.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
@@ -24,7 +24,7 @@ export interface ProgOptions extends Partial<Omit<ProgLoadAttr, "insns">> {
 }
 
 /** Loads a program; by default XDP, GPL. */
-export function load(proc: Process, asm: string, options: ProgOptions = {}): Fd {
+export function load(proc: Pick<Bpf, "progLoad">, asm: string, options: ProgOptions = {}): Fd {
   const { maps = {}, ...attr } = options;
   const { insns } = assemble(asm, {
     symbol: (name, kind) => {

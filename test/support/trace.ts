@@ -1,25 +1,28 @@
 /** Small tracing programs that write down who ran, in order. */
 import * as abi from "../../src/abi/bpf.ts";
 import { BTF_KIND_FUNC, BTF_KIND_TYPEDEF } from "../../src/btf/kinds.ts";
-import type { Fd } from "../../src/kernel/bpf.ts";
+import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
-import type { Process } from "../../src/kernel/process.ts";
 import { load, type ProgOptions, u32 } from "./kernel.ts";
 
 /** One u64 that the programs of a journal shift by a hex digit for each run; `extra` computes r0 before, from r6 = ctx. */
 export class Journal {
   readonly map: Fd;
-  readonly #proc: Process;
+  readonly #proc: Bpf;
 
-  constructor(proc: Process) {
+  constructor(proc: Bpf) {
     this.#proc = proc;
     this.map = proc.mapCreate({ mapType: abi.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 64, maxEntries: 1 });
   }
 
-  /** A program that notes `digit`, then runs `then` (r0 is 0, r6 the context, r7 the journal's 64 bytes). */
-  prog(digit: number, options: ProgOptions, then = ""): Fd {
+  /**
+   * A program that notes `digit`, then runs `then` (r0 is 0, r6 the context, r7 the journal's 64 bytes).
+   * @param first  runs before the note, and may go to `out` with 0 in r0
+   */
+  prog(digit: number, options: ProgOptions, then = "", first = ""): Fd {
     const asm = `
       r6 = r1
+      ${first}
       *(u32 *)(r10 - 4) = 0
       r1 = map[m] ll
       r2 = r10
@@ -53,6 +56,16 @@ export class Journal {
   #words(): BigUint64Array {
     return new BigUint64Array(this.#proc.mapLookupElem(this.map, u32(0)).slice().buffer);
   }
+}
+
+/** A check for Journal.prog(): only in this process. */
+export function onlyIn(pid: number): string {
+  return `
+      call get_current_pid_tgid
+      r0 >>= 32
+      r1 = r0
+      r0 = 0
+      if r1 != ${pid} goto out`;
 }
 
 /** Options of a tracing program on a function of the kernel. */

@@ -13,6 +13,7 @@
 import { BTF_KIND_TYPEDEF } from "../../btf/kinds.ts";
 import type { VAddr } from "../../memory/memory.ts";
 import type { Kernel } from "../kernel.ts";
+import type { Task } from "../task.ts";
 import { withArgs, withContext, withEntryRegs, withReturnRegs, wordBytes } from "./context.ts";
 import { Kallsyms } from "./kallsyms.ts";
 import { type Recursion, type Session, type Slot, TraceRunner } from "./run.ts";
@@ -57,6 +58,8 @@ const TRAMPOLINE_RULE = {
 export class TraceHooks {
   readonly kallsyms: Kallsyms;
   readonly runner: TraceRunner;
+  /** Processes in a system call: calls that it makes in turn are its own. */
+  readonly inSyscall = new Set<Task>();
   readonly #kernel: Kernel;
   readonly #defined = new Set<string>();
   /** By function, newest first. */
@@ -86,6 +89,11 @@ export class TraceHooks {
     }
     for (const event of TRACEPOINTS.values()) if (event.name === name && event.category !== "syscalls") return true;
     return false;
+  }
+
+  /** No program is attached to any function or tracepoint. */
+  get idle(): boolean {
+    return this.#funcs.size === 0 && this.#tracepoints.size === 0;
   }
 
   /** Whether a program is attached there. */
@@ -199,15 +207,16 @@ export class TraceHooks {
   /**
    * The kernel passes a tracepoint. `args` are those of the tracepoint's prototype, without its data: what raw tracepoints
    * get as words; records for perf events are filled from them.
+   * @param nArgs  how many of the words raw tracepoints get; default all
    */
-  tracepoint(category: string, name: string, args: TraceArgs): void {
+  tracepoint(category: string, name: string, args: TraceArgs, nArgs?: number): void {
     const slots = this.#tracepoints.get(name);
     if (!slots) return;
     const words = wordsOf(args);
     const entry = findTracepoint(category, name);
     for (const slot of slots) {
       if (slot.perf) this.#runPerf(slot, entry, words);
-      else this.#runRaw(slot, words);
+      else this.#runRaw(slot, words.slice(0, nArgs));
     }
   }
 
