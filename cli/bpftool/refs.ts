@@ -31,9 +31,8 @@ function add<T>(map: Map<string, T[]>, key: string, value: T): void {
 /** What the file systems mounted where the process is hold. */
 function pinsOf(proc: Process): Map<string, string[]> {
   const pins = new Map<string, string[]>();
-  for (const { at, fs, root } of proc.mountns.mounts) {
-    if (root !== fs.root) continue;
-    for (const [rel, obj] of fs.entries()) add(pins, `${obj.kind} ${obj.id}`, `${at === "/" ? "" : at}/${rel}`);
+  for (const mount of proc.mountns.mounts) {
+    for (const [path, obj] of mount.pins()) add(pins, `${obj.kind} ${obj.id}`, path);
   }
   return pins;
 }

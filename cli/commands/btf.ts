@@ -9,6 +9,7 @@ import { dumpC } from "../../src/btf/dump_c.ts";
 import { dumpJson, dumpRaw } from "../../src/btf/dump_raw.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import { readBtfFile } from "../../src/node/kernel_btf.ts";
+import { findRefs, type Holder } from "../bpftool/refs.ts";
 import { forEach, KINDS, selectOne, Words } from "../bpftool/words.ts";
 import { addKernelOption, addScenarioOption, type KernelName, openKernel } from "../kernel.ts";
 import { UsageError } from "../output.ts";
@@ -108,9 +109,11 @@ interface Row {
   readonly map_ids: number[];
   readonly kernel: boolean;
   readonly name?: string;
+  readonly pids?: readonly Holder[];
 }
 
 function listBtf(bpf: Bpf): Row[] {
+  const refs = findRefs(bpf, false);
   const progs = new Map<number, number[]>();
   const maps = new Map<number, number[]>();
   const note = (to: Map<number, number[]>, btfId: number, id: number) => {
@@ -128,7 +131,15 @@ function listBtf(bpf: Bpf): Row[] {
   forEach(bpf, KINDS.btf, (fd) => {
     const { id, name, kernelBtf, bytes } = bpf.btfInfo(fd);
     const users = { prog_ids: progs.get(id) ?? [], map_ids: maps.get(id) ?? [] };
-    rows.push({ id, size: bytes.length, ...users, kernel: kernelBtf, ...(name !== "" && { name }) });
+    const pids = refs.pids.get(`btf ${id}`);
+    rows.push({
+      id,
+      size: bytes.length,
+      ...users,
+      kernel: kernelBtf,
+      ...(name !== "" && { name }),
+      ...(pids && { pids }),
+    });
   });
   return rows;
 }
@@ -137,7 +148,8 @@ function textOf(r: Row): string {
   const name = r.name ? `name ${r.kernel ? `[${r.name}]` : r.name}  ` : r.kernel ? "" : "name <anon>  ";
   const progs = r.prog_ids.length > 0 ? `  prog_ids ${r.prog_ids.join()}` : "";
   const maps = r.map_ids.length > 0 ? `  map_ids ${r.map_ids.join()}` : "";
-  return `${r.id}: ${name}size ${r.size}B${progs}${maps}\n`;
+  const pids = r.pids ? `\n\tpids ${r.pids.map(({ pid, comm }) => `${comm}(${pid})`).join(",")}` : "";
+  return `${r.id}: ${name}size ${r.size}B${progs}${maps}${pids}\n`;
 }
 
 function formatWord(words: readonly string[]): string | undefined {

@@ -42,7 +42,7 @@ function pathOf(kernel: Kernel, fs: KObject, obj: KObject): string {
   for (const ns of [kernel.initMountns, ...[...kernel.processes].map((p) => p.mountns)]) {
     for (const mount of ns.mounts) {
       if (mount.fs !== fs) continue;
-      for (const [rel, pinned] of mount.fs.entries()) if (pinned === obj) return `${mount.at}/${rel}`;
+      for (const [path, pinned] of mount.pins()) if (pinned === obj) return path;
     }
   }
   return "(not mounted)";

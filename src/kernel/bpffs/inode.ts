@@ -191,3 +191,9 @@ export function detach(dentry: Dentry): void {
   }
   dentry.inode.unlinked();
 }
+
+/** A dentry and all below it, parents first. */
+export function* descendants(dentry: Dentry): IterableIterator<Dentry> {
+  yield dentry;
+  if (isDir(dentry)) for (const child of dentry.inode.children.values()) yield* descendants(child);
+}

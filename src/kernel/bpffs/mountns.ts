@@ -6,8 +6,9 @@
  * Source   fs/namespace.c: copy_mnt_ns(), umount_tree(), lookup_mnt().
  */
 import type { Events } from "../events.ts";
+import type { KObject } from "../objects.ts";
 import type { UserNs } from "../userns.ts";
-import type { Dentry } from "./inode.ts";
+import { type Dentry, descendants } from "./inode.ts";
 import type { Bpffs } from "./super_block.ts";
 
 /** A place: a dentry as one mount shows it. */
@@ -41,6 +42,13 @@ export class Mount {
   /** Its path, as /proc/mounts has it. */
   get at(): string {
     return this.place ? pathText(this.place) : "/";
+  }
+
+  /** Paths of the pins that it shows. */
+  *pins(): Iterable<readonly [path: string, obj: KObject]> {
+    for (const dentry of descendants(this.root)) {
+      if (dentry.inode.type === "obj") yield [pathText({ mount: this, dentry }), dentry.inode.obj];
+    }
   }
 
   /** Gone from its place; the file system goes with the last reference. */
@@ -117,7 +125,7 @@ export class MountNs {
   umountTree(mount: Mount): void {
     for (const gone of this.tree(mount)) {
       this.#mounts.splice(this.#mounts.indexOf(gone), 1);
-      this.#events.emit({ what: "umount", path: gone.at });
+      if (gone.fs.fsType.pins) this.#events.emit({ what: "umount", path: gone.at });
       gone.detach();
     }
   }

@@ -11,7 +11,17 @@ import type { Events } from "../events.ts";
 import { KObject } from "../objects.ts";
 import type { Task } from "../task.ts";
 import type { UserNs } from "../userns.ts";
-import { attach, Dentry, type DirDentry, DirInode, detach, isDir, type ObjInode, S_ISVTX, TextInode } from "./inode.ts";
+import {
+  attach,
+  Dentry,
+  type DirDentry,
+  DirInode,
+  descendants,
+  detach,
+  type ObjInode,
+  S_ISVTX,
+  TextInode,
+} from "./inode.ts";
 import { type BpffsOptions, DEFAULT_OPTIONS } from "./options.ts";
 import type { Readable } from "./readable.ts";
 
@@ -118,10 +128,4 @@ export class Bpffs extends KObject {
   protected override release(): void {
     this.clear();
   }
-}
-
-/** Parents first. */
-function* descendants(dentry: Dentry): IterableIterator<Dentry> {
-  yield dentry;
-  if (isDir(dentry)) for (const child of dentry.inode.children.values()) yield* descendants(child);
 }

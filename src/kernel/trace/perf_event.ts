@@ -85,6 +85,12 @@ export class PerfEvent extends KObject {
     this.#checkProg(prog);
     const detach = this.#type.attach?.(this.#kernel, this.target, { prog, cookie });
     this.#mounted = { prog: owned ? prog.get() : prog, owned, cookie, detach };
+    if (owned) this.#tell("attach", prog);
+  }
+
+  /** Of what is attached without a link; links tell themselves. */
+  #tell(what: "attach" | "detach", prog: Prog): void {
+    this.#kernel.events.emit({ what, progId: prog.id, attachType: abi.BPF_PERF_EVENT });
   }
 
   #checkProg(prog: Prog): void {
@@ -111,7 +117,9 @@ export class PerfEvent extends KObject {
     const was = this.#mounted;
     this.#mounted = undefined;
     was?.detach?.();
-    if (was?.owned) was.prog.put();
+    if (!was?.owned) return;
+    this.#tell("detach", was.prog);
+    was.prog.put();
   }
 
   // --- counting and sampling
