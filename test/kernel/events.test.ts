@@ -123,6 +123,22 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: "a program on a perf event, without a link",
+    run: ({ alice }) => {
+      const event = alice.perfEventOpen({ kind: "kprobe", symbol: "bpf_fentry_test1" });
+      const progFd = load(alice, "r0 = 0\nexit", { progType: abi.BPF_PROG_TYPE_KPROBE });
+      alice.perfEventSetBpf(event, progFd);
+      alice.close(progFd);
+      alice.close(event);
+    },
+    told: [
+      { who: "alice", what: "load", progId: 1 },
+      { who: "alice", what: "attach", progId: 1, attachType: abi.BPF_PERF_EVENT },
+      { who: "alice", what: "detach", progId: 1, attachType: abi.BPF_PERF_EVENT },
+      { who: "alice", what: "unload", progId: 1 },
+    ],
+  },
+  {
     name: "a command that fails tells nothing",
     run: ({ alice, xdp }) => {
       expect(() => alice.linkCreate({ progFd: xdp(), ...XDP, targetIfindex: 99 })).toThrow("EINVAL");
