@@ -14,6 +14,7 @@ import {
   BAD_ACCESS,
   BAD_INSN,
   BREAK,
+  DEPTH_PATCHED,
   EXIT,
   FR_DEPTH,
   FR_MAY_GOTO,
@@ -25,6 +26,7 @@ import {
   NO_FUEL,
   NO_STACK,
   PACKET,
+  PATCHED,
   ST_BREAKS,
   ST_DEPTH,
   ST_DEPTHS,
@@ -404,6 +406,7 @@ function loop<T>(s: u32): u32 {
           return leave(s, pc + 8, fuel, HELPER, 0);
         }
         const why = enter(s, pc + 8, pc + 8 + (<u32>imm << 3));
+        if (why == PATCHED) return leave(s, pc + 8, fuel, PATCHED, <u64>(pc + 8 + (<u32>imm << 3)));
         if (why != EXIT) return stop(s, pc, fuel, why);
         pc += <u32>imm << 3;
         break;
@@ -449,14 +452,16 @@ function fault(s: u32, pc: u32, fuel: u64, addr: u64): u32 {
   return leave(s, pc, fuel, BAD_ACCESS, addr);
 }
 
-/** Pushes the caller's frame and gives the function at `target` its own. EXIT (0) when that went well. */
+/** Pushes the caller's frame and gives the function at `target` its own. EXIT (0) when that went well; PATCHED: nothing done. */
 function enter(s: u32, back: u32, target: u32): u32 {
+  const slot = (target - load<u32>(s, ST_INSNS)) >> 3;
+  const own = <u32>load<u16>(load<u32>(s, ST_DEPTHS) + (slot << 1));
+  if (own & DEPTH_PATCHED) return PATCHED;
   const n = load<u32>(s, ST_FRAMES);
   if (n == MAX_FRAMES) return TOO_DEEP;
   const depth = load<u32>(s, ST_DEPTH);
   const fp = load<u32>(s, 80) - depth;
-  const slot = (target - load<u32>(s, ST_INSNS)) >> 3;
-  const need = (<u32>load<u16>(load<u32>(s, ST_DEPTHS) + (slot << 1)) + 15) & ~15;
+  const need = (own + 15) & ~15;
   if (fp - need < load<u32>(s, ST_STACK_LIMIT)) return NO_STACK;
   const f = s + <u32>ST_FRAME + n * FR_SIZE;
   // r1 .. r5 too, and the rest starts as 0: what an unverified program sees of them is then the same on every engine

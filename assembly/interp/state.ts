@@ -59,3 +59,7 @@ export const BAD_ACCESS: u32 = 6;
 export const BAD_INSN: u32 = 7;
 export const TOO_DEEP: u32 = 8;
 export const NO_STACK: u32 = 9;
+/** The instruction before pc calls a function that is patched: its address is the low word of ST_FAULT_ADDR. */
+export const PATCHED: u32 = 10;
+/** Bit of ST_DEPTHS: the function is patched. */
+export const DEPTH_PATCHED: u32 = 0x8000;

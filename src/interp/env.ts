@@ -11,7 +11,7 @@ export interface EngineEnv {
   readonly rt: Runtime;
   /**
    * Helper 12: the program in slot `index` of the prog array at address `mapAddr`; undefined for an empty slot or an index
-   * out of range. The JIT may instead read the slot's table index (Runnable.entry) from the map's storage.
+   * out of range. The JIT may instead read the slot's table index (Runnable.tailEntry) from the map's storage.
    */
   resolveTailCall(mapAddr: number, index: number): Runnable | undefined;
   /**

@@ -34,7 +34,18 @@ export interface ExecSubprog {
   readonly stackDepth: number;
   /** Gets the cookie of a bpf_throw(); its result is the program's. Without one the cookie is. */
   readonly isExceptionCb?: boolean;
+  /** Always called through its entry, so that Runnable.patch() counts at once, also for a run in progress. */
+  readonly replaceable?: boolean;
 }
+
+/**
+ * What is called in place of a function of a program: the main function of another program on the same engine; or
+ * `hook`, which gets r1..r5 and may call `original`.
+ */
+export type FuncPatch = { readonly prog: Runnable } | { readonly hook: FuncHook };
+
+/** Arguments and results are u64. */
+export type FuncHook = (args: readonly bigint[], original: (args: readonly bigint[]) => bigint) => bigint;
 
 export interface CallTarget {
   readonly helper: Helper;
@@ -58,12 +69,19 @@ export type EngineName = "jit" | "interp";
 /** A program ready to run on one engine. */
 export interface Runnable {
   readonly engine: EngineName;
-  /** Index in Memory.table of the main function (JIT), stored in prog arrays; 0 for the interpreter. */
+  /** Index in Memory.table of the main function (JIT); 0 for the interpreter. */
   readonly entry: number;
+  /** The same for tail calls, stored in prog arrays: they pass by what patch() put at the entry, as Linux's do. */
+  readonly tailEntry: number;
   /** Runs to exit. r0 is left split: returns the low 32 bits (as u32), upper half in CPU_CTX.retHi. Throws RunFault. */
   run(ctx: number): number;
   /** Runs a function that the program handed to a helper (BPF_PSEUDO_FUNC), on the stack below CPU_CTX.framePtr; r0's low half. */
   callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number;
+  /**
+   * From now on calls of a function (0: the main one) come to the patch; undefined: to the function itself again. A call in
+   * progress goes on where it is.
+   */
+  patch(subprog: number, patch: FuncPatch | undefined): void;
   /** The RunFault for what a call of `entry` through the table threw, the program's instruction in it when it was there. */
   faultOf?(error: unknown): unknown;
   /** Frees table slots and memory. */

@@ -15,10 +15,10 @@ import { CPU_CTX } from "../memory/cpu_ctx.ts";
 import { type Memory, STACK_BYTES, type VAddr } from "../memory/memory.ts";
 import { type EngineEnv, MAX_BPF_STACK, MAX_CALL_FRAMES, MAX_TAIL_CALL_CNT } from "./env.ts";
 import { type BoundHelper, bindHelper } from "./helper_call.ts";
-import { type ExecImage, type ExecSubprog, RunFault, type Runnable } from "./image.ts";
+import { type ExecImage, type ExecSubprog, type FuncPatch, RunFault, type Runnable } from "./image.ts";
 import { type AccessHook, type Machine, machineOf } from "./machine.ts";
 import { Session } from "./session.ts";
-import { MAY_GOTO_MAX, ST, WHY, type Why } from "./state.ts";
+import { DEPTH_PATCHED, MAY_GOTO_MAX, ST, WHY, type Why } from "./state.ts";
 import { FUNC_BASE, translate } from "./translate.ts";
 
 /** @throws BpfError EINVAL for a jump or call that leaves the program, ENOMEM */
@@ -45,6 +45,7 @@ const FAULTS: Readonly<Partial<Record<Why, string>>> = {
 export class Interp implements Runnable {
   readonly engine = "interp";
   readonly entry = 0;
+  readonly tailEntry = 0;
   readonly image: ExecImage;
   readonly env: EngineEnv;
   readonly machine: Machine;
@@ -58,6 +59,8 @@ export class Interp implements Runnable {
   /** u32 per slot. 0 until counting starts. */
   #hitsAddr = 0 as VAddr;
   #onAccess: AccessHook | undefined;
+  /** By subprogram; a bit in the table of depths says that there is one. */
+  readonly #patches = new Map<number, FuncPatch>();
   /** Of the run in progress; bounded images only. */
   #fuel = FUEL_MAX;
   #disposed = false;
@@ -82,7 +85,7 @@ export class Interp implements Runnable {
   callback(fn: number, a1: number, a2: number, a3: number, a4: number, a5: number): number {
     const args = [a1, a2, a3, a4, a5];
     // a timer fires outside of any run
-    return this.env.current === this ? this.#activate(fn - FUNC_BASE, args) : this.#fresh(fn - FUNC_BASE, args);
+    return this.env.current === this ? this.#enter(fn - FUNC_BASE, args) : this.#fresh(fn - FUNC_BASE, args);
   }
 
   /** A run of its own: full fuel, no tail calls made yet. */
@@ -96,7 +99,7 @@ export class Interp implements Runnable {
     this.#fuel = this.image.fuel ?? FUEL_MAX;
     memory.writeU32(cpuCtx + CPU_CTX.tailCalls, 0);
     try {
-      return this.#activate(subprog, args);
+      return this.#enter(subprog, args);
     } finally {
       env.current = outer;
       this.#fuel = outerFuel;
@@ -172,8 +175,83 @@ export class Interp implements Runnable {
     this.machine.removeProgram();
   }
 
+  patch(subprog: number, patch: FuncPatch | undefined): void {
+    if (patch) this.#patches.set(subprog, patch);
+    else this.#patches.delete(subprog);
+    const { start, stackDepth } = this.image.subprogs[subprog];
+    this.env.rt.memory.writeU16(this.#depthsAddr + 2 * start, stackDepth | (patch ? DEPTH_PATCHED : 0));
+  }
+
+  /** What activate() does, on whatever is in place of the function. */
+  #enter(subprog: number, args: readonly number[]): number {
+    const patch = this.#patches.get(subprog);
+    if (!patch) return this.#activate(subprog, args);
+    const { cpuCtx, memory } = this.env.rt;
+    const r0 = this.#callPatch(
+      patch,
+      subprog,
+      args.map((a) => BigInt(a >>> 0)),
+    );
+    memory.writeU32(cpuCtx + CPU_CTX.retHi, Number(r0 >> 32n));
+    return Number(r0 & 0xffffffffn);
+  }
+
+  /** Calls what is in place of a function, on the stack below CPU_CTX.stackTop. @returns r0 as u64 */
+  #callPatch(patch: FuncPatch, subprog: number, args: readonly bigint[]): bigint {
+    if ("hook" in patch) {
+      return BigInt.asUintN(
+        64,
+        patch.hook(args, (changed) => this.#whole(subprog, changed)),
+      );
+    }
+    const next = patch.prog as Interp;
+    const over = next.#patches.get(0);
+    return next.#asCurrent(() => (over ? next.#callPatch(over, 0, args) : next.#whole(0, args)));
+  }
+
+  /** Runs a function with 64-bit arguments and result. */
+  #whole(subprog: number, args: readonly bigint[]): bigint {
+    const { cpuCtx, memory } = this.env.rt;
+    const lo = this.#activate(subprog, args);
+    return (BigInt(memory.readU32(cpuCtx + CPU_CTX.retHi)) << 32n) | BigInt(lo >>> 0);
+  }
+
+  /** As the program that runs, with fuel of its own, within another's run. */
+  #asCurrent<T>(body: () => T): T {
+    const { env } = this;
+    const outer = env.current;
+    const outerFuel = this.#fuel;
+    env.current = this;
+    this.#fuel = this.image.fuel ?? FUEL_MAX;
+    try {
+      return body();
+    } finally {
+      env.current = outer;
+      this.#fuel = outerFuel;
+    }
+  }
+
+  /** The call before pc goes to a function that is patched. */
+  #patched({ state }: Activation): boolean {
+    const { cpuCtx, memory } = this.env.rt;
+    const start = (memory.readU32(state + ST.faultAddr) - this.insnsAddr) / INSN_SIZE;
+    const subprog = this.image.subprogs.findIndex((s) => s.start === start);
+    const patch = this.#patches.get(subprog) as FuncPatch;
+    const top = memory.readU32(cpuCtx + CPU_CTX.stackTop);
+    memory.writeU32(cpuCtx + CPU_CTX.stackTop, memory.readU32(state + 80) - memory.readU32(state + ST.depth));
+    this.#fuel = readFuel(memory, state);
+    try {
+      const args = [1, 2, 3, 4, 5].map((r) => memory.readU64(state + 8 * r));
+      memory.writeU64(state, this.#callPatch(patch, subprog, args));
+    } finally {
+      memory.writeU32(cpuCtx + CPU_CTX.stackTop, top);
+    }
+    writeFuel(memory, state, this.#fuel);
+    return false;
+  }
+
   /** Runs a function to its end on the stack below CPU_CTX.stackTop: low half of r0, upper half in CPU_CTX.retHi. */
-  #activate(subprog: number, args: readonly number[]): number {
+  #activate(subprog: number, args: readonly (number | bigint)[]): number {
     const { cpuCtx, memory } = this.env.rt;
     const top = memory.readU32(cpuCtx + CPU_CTX.stackTop);
     const act: Activation = { state: this.machine.takeState(), prog: this };
@@ -209,15 +287,19 @@ export class Interp implements Runnable {
     }
   }
 
-  /** Puts a state at the start of a function: arguments zero-extended, r10 = fp, nothing else in the registers. */
-  begin(state: number, subprog: number, fp: number, args: readonly number[]): void {
+  /** Puts a state at the start of a function: arguments that are numbers zero-extended, r10 = fp, nothing else in the registers. */
+  begin(state: number, subprog: number, fp: number, args: readonly (number | bigint)[]): void {
     const { memory } = this.env.rt;
     const sub = this.image.subprogs[subprog];
     if (!sub)
       throw new RunFault(`${this.image.name}: callback to function ${subprog}, of ${this.image.subprogs.length}`);
     memory.fill(state, 0, ST.frame);
     const { view } = memory;
-    for (let i = 0; i < args.length; i++) view.setUint32(state + 8 * (i + 1), args[i], true);
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i];
+      if (typeof arg === "number") view.setUint32(state + 8 * (i + 1), arg, true);
+      else view.setBigUint64(state + 8 * (i + 1), BigInt.asUintN(64, arg), true);
+    }
     view.setUint32(state + 80, fp, true);
     this.#enterCode(state, sub);
     view.setUint32(state + ST.stackLimit, fp - MAX_CALL_FRAMES * MAX_BPF_STACK, true);
@@ -249,6 +331,8 @@ export class Interp implements Runnable {
         return act.prog.#helper(act);
       case WHY.packet:
         return act.prog.#packet(act);
+      case WHY.patched:
+        return act.prog.#patched(act);
       case WHY.step:
       case WHY.break:
         return false;
@@ -326,6 +410,10 @@ export class Interp implements Runnable {
     const sub = this.image.subprogs[Number(pointer) - FUNC_BASE];
     if (!sub) throw new RunFault(`${this.image.name}: call to unknown function ${pointer} at insn ${at}`, at);
     const why = this.machine.exports.interp_call(act.state, this.insnsAddr + sub.start * INSN_SIZE);
+    if (why === WHY.patched) {
+      this.env.rt.memory.writeU32(act.state + ST.faultAddr, this.insnsAddr + sub.start * INSN_SIZE);
+      return this.#patched(act);
+    }
     if (why !== WHY.exit) throw this.#fault(act, why);
     return false;
   }
@@ -368,17 +456,7 @@ export class Interp implements Runnable {
 
   /** Runs as the continuation of another program's run: same tail-call count, same stack top. */
   #inPlace(ctx: number): number {
-    const { env } = this;
-    const outer = env.current;
-    env.current = this;
-    const outerFuel = this.#fuel;
-    this.#fuel = this.image.fuel ?? FUEL_MAX;
-    try {
-      return this.#activate(0, [ctx]);
-    } finally {
-      env.current = outer;
-      this.#fuel = outerFuel;
-    }
+    return this.#asCurrent(() => this.#activate(0, [ctx]));
   }
 
   /** BPF_LD_ABS, BPF_LD_IND: r6 is the context; outside the packet the function returns 0. */
@@ -409,7 +487,7 @@ const roundUp = (bytes: number): number => (bytes + 15) & ~15;
 /** A tail call from an interpreted program into a compiled one. */
 function runCompiled(env: EngineEnv, next: Runnable, ctx: number): number {
   const { memory, cpuCtx } = env.rt;
-  const fn = memory.table.get(next.entry) as (fp: number, ...r1to5: bigint[]) => bigint;
+  const fn = memory.table.get(next.tailEntry) as (fp: number, ...r1to5: bigint[]) => bigint;
   const r0 = fn(memory.readU32(cpuCtx + CPU_CTX.stackTop), BigInt(ctx), 0n, 0n, 0n, 0n);
   memory.writeU32(cpuCtx + CPU_CTX.retHi, Number(BigInt.asUintN(64, r0) >> 32n));
   return Number(BigInt.asUintN(32, r0));

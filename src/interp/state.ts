@@ -28,6 +28,9 @@ export const MAY_GOTO_MAX = 8388608;
 
 export const STATE_BYTES = ST.frame + 8 * FRAME.size;
 
+/** In the table of stack depths: the function is patched. */
+export const DEPTH_PATCHED = 0x8000;
+
 /** Why interp_run came back. */
 export const WHY = {
   exit: 0,
@@ -40,6 +43,7 @@ export const WHY = {
   badInsn: 7,
   tooDeep: 8,
   noStack: 9,
+  patched: 10,
 } as const;
 export type Why = (typeof WHY)[keyof typeof WHY];
 

@@ -41,7 +41,10 @@ import { type Exit, writeStructured } from "./structure.ts";
 export const BPF_PSEUDO_FUNC = 4;
 
 export interface JitOptions {
-  /** Subprograms that are called through their table slot, so that another function can take their place. */
+  /**
+   * Subprograms that are called through their table slot, so that another function can take their place; default those
+   * that the image calls replaceable.
+   */
   readonly indirect?: ReadonlySet<number>;
   /** Other CPUs run on the same memory: atomic instructions become WebAssembly atomics. */
   readonly shared?: boolean;
@@ -72,6 +75,11 @@ export function subprogsWithSlot(image: ExecImage, indirect: ReadonlySet<number>
   return out;
 }
 
+/** Subprograms that are called through their slots unless the options say otherwise. */
+export function replaceableOf(image: ExecImage): ReadonlySet<number> {
+  return new Set(image.subprogs.flatMap((s, n) => (s.replaceable ? [n] : [])));
+}
+
 /** @param slots by subprogram, its place in the table; 0 = none */
 export function compile(
   image: ExecImage,
@@ -81,7 +89,7 @@ export function compile(
 ): Compiled {
   const m = new ModuleBuilder();
   const progType = m.type(PROG_PARAMS, PROG_RESULTS);
-  const { shared = false, indirect = new Set() } = options;
+  const { shared = false, indirect = replaceableOf(image) } = options;
   const isShared = typeof SharedArrayBuffer !== "undefined" && env.rt.memory.memory.buffer instanceof SharedArrayBuffer;
   m.importMemory("env", "memory", isShared ? { min: 0, max: 65536, shared: true } : { min: 0 });
   m.importTable("env", "table", { min: 0 });

@@ -102,7 +102,10 @@ function emitRun(m: ModuleBuilder, context: ModuleContext): void {
   code.get(ctx);
   code.op(OP.i64_extend_i32_u);
   for (let arg = 2; arg <= 5; arg++) code.i64(0);
-  code.call(entry);
+  if (context.indirect.has(0)) {
+    code.i32(context.slots[0]);
+    code.callIndirect(context.progType);
+  } else code.call(entry);
   code.set(result);
   code.br(0);
   code.end();

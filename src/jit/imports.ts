@@ -110,7 +110,7 @@ function tailCallTarget(env: EngineEnv): HelperImport {
     key: TAIL_CALL_TARGET,
     params: ["i32", "i32"],
     results: ["i32"],
-    func: (map, index) => env.resolveTailCall(map >>> 0, index >>> 0)?.entry ?? 0,
+    func: (map, index) => env.resolveTailCall(map >>> 0, index >>> 0)?.tailEntry ?? 0,
   };
 }
 

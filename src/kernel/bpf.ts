@@ -398,6 +398,14 @@ export interface BatchResult {
   readonly next: Uint8Array | undefined;
 }
 
+/** One function of a set that is exchanged. */
+export interface FuncReplacement {
+  /** FUNC in the BTF of the program. */
+  readonly btfId: number;
+  /** The extension; undefined: the function itself again. */
+  readonly funcFd: Fd | undefined;
+}
+
 /** What happened to an object, and who did it. */
 export interface BpfEvent {
   /** Counts all events of the kernel; a gap means that this reader was too slow. */
@@ -584,6 +592,24 @@ export interface Bpf {
    */
   mapDelete?(id: number): readonly Broken[];
   progUnload?(id: number): readonly Broken[];
+
+  /**
+   * Calls a loaded extension in place of a global function of a program, by the BTF id of the function. skep's extension: no
+   * fd comes back, the *target* holds the extension from now on, so that whoever closes or detaches the one root program
+   * releases all. What this call has put there before is exchanged. Takes effect between packets: a run in progress goes on
+   * with what it has.
+   * @throws EINVAL the function is static, absent, of another prototype, or the extension was verified for another program
+   *   type; EBUSY a link's extension or a tracing program is there, or the target is in a prog array; ELOOP the extension
+   *   keeps the target alive
+   */
+  progReplaceFunc?(progFd: Fd, btfId: number, funcFd: Fd): void;
+  /** The function itself is called again. @throws ENOENT progReplaceFunc() has put nothing there */
+  progReplaceFuncDetach?(progFd: Fd, btfId: number): void;
+  /**
+   * Both for a set of functions in one step: all checks come first, so that an error changes nothing, and each packet sees
+   * the old set or the new one.
+   */
+  progReplaceFuncs?(progFd: Fd, set: readonly FuncReplacement[]): void;
 
   // bpffs
   /** @throws ENOENT a missing directory: none are made on the way */

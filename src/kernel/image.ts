@@ -23,7 +23,7 @@ export interface ImageSources {
 /** @param owner  what the bodies of kfuncs know of the program */
 export function imageOf(
   prog: VerifiedProg,
-  owner: Pick<KfuncCaller, "btf" | "streams">,
+  owner: Pick<KfuncCaller, "btf" | "streams" | "progType">,
   sources: ImageSources,
 ): ExecImage {
   const insns = cloneInsns(prog.insns);
@@ -39,13 +39,13 @@ export function imageOf(
   for (const [idx, ref] of prog.ksymRefs) setImm64(idx, sources.ksym(ref.name, ref.btf.size(ref.btfId)));
   const kfuncs = new Map<string, Helper>();
   const kfunc = (name: string): Helper => {
-    const body = kfuncs.get(name) ?? kfuncBody(name, { progType: prog.progType, ...owner });
+    const body = kfuncs.get(name) ?? kfuncBody(name, owner);
     kfuncs.set(name, body);
     return body;
   };
   const calls = new Map<number, CallTarget>();
   for (let i = 0; i < insns.length; i++) {
-    const target = callTarget(prog, insns, i, sources, kfunc);
+    const target = callTarget(prog, insns, i, owner.progType, sources, kfunc);
     if (!target) continue;
     const map = prog.callMaps.get(i) as KMap | undefined;
     calls.set(i, map ? { helper: target, map: map.constMap } : { helper: target });
@@ -53,7 +53,8 @@ export function imageOf(
   return {
     name: prog.name,
     insns,
-    subprogs: prog.subprogs,
+    // extensions take the place of global functions, which only BTF tells
+    subprogs: prog.subprogs.map((s) => ({ ...s, replaceable: s.global && owner.btf !== undefined })),
     calls,
     seen: prog.seen,
     probeMem: prog.probeMem,
@@ -64,6 +65,7 @@ function callTarget(
   prog: VerifiedProg,
   insns: Insns,
   i: number,
+  progType: number,
   sources: ImageSources,
   kfunc: (name: string) => Helper,
 ): Helper | undefined {
@@ -76,5 +78,5 @@ function callTarget(
   }
   const helper = sources.helpers[insns.imm[i]!];
   if (!helper) throw new Error(`${prog.name}: helper ${insns.imm[i]} at ${i} was not refused by the verifier`);
-  return bodyFor(helper, prog.progType);
+  return bodyFor(helper, progType);
 }

@@ -28,6 +28,7 @@ import type { KBtf } from "./btf_cmds.ts";
 import { Cgroups } from "./cgroup/cgroup.ts";
 import { Events } from "./events.ts";
 import { freeFields } from "./free_fields.ts";
+import { FREPLACE_LINK } from "./freplace/link.ts";
 import type { ImageSources } from "./image.ts";
 import { INIT_TASK } from "./init_task.ts";
 import { SeqFiles } from "./iter/seq_file.ts";
@@ -126,6 +127,8 @@ export class Kernel {
   readonly progArrayOwners = new WeakMap<BpfMap, ProgArrayOwner>();
   /** Open fds of BPF_ENABLE_STATS. */
   statsUsers = 0;
+  /** Functions that progReplaceFunc() has replaced. */
+  replacedFuncs = 0;
   /** A map in release(). */
   dying: KMap | undefined;
   /** Whether a network device has this ifindex. */
@@ -146,6 +149,7 @@ export class Kernel {
   #nextPid = 1;
   #baseBytes: number;
   #runDepth = 0;
+  readonly #waiting: (() => void)[] = [];
   #caller: Task | undefined;
   #nextNsIno = FIRST_NS_INO + 1;
 
@@ -170,7 +174,7 @@ export class Kernel {
     this.uprobes = new Uprobes(this);
     this.objects = new ObjHeap(this);
     this.structs = new KStructs(this.memory, () => this.platform.btf);
-    for (const type of TRACING_LINKS) this.linkTypes.register(type);
+    for (const type of [...TRACING_LINKS, FREPLACE_LINK]) this.linkTypes.register(type);
     this.bpffs = this.newBpffs({ userns: this.initUserns });
     this.initMountns = this.newMountns(this.bpffs).enter();
     this.bpffs.put();
@@ -311,6 +315,12 @@ export class Kernel {
     }
   }
 
+  /** Does the work while no program is in the middle of a run: now, or before anything else after the outermost run. */
+  betweenRuns(work: () => void): void {
+    if (this.#runDepth === 0) work();
+    else this.#waiting.push(work);
+  }
+
   /** Runs `body`, in which programs run; after the outermost one, deferred work is done. */
   running<T>(body: () => T): T {
     this.#runDepth++;
@@ -322,6 +332,7 @@ export class Kernel {
   }
 
   #quiescent(): void {
+    for (const work of this.#waiting.splice(0)) work();
     const core = this.memory.exports<{ rcu_pending(): number; rcu_quiescent(): void }>();
     if (core.rcu_pending()) core.rcu_quiescent();
     for (const work of this.afterRun) work();

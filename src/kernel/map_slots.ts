@@ -5,7 +5,7 @@
  * Errors   EBADF no such fd, EINVAL the wrong kind of object or one that does not fit, ENOTSUPP unmodelled types.
  */
 import * as abi from "../abi/bpf.ts";
-import { EINVAL, ENOTSUPP } from "../abi/errno.ts";
+import { EBUSY, EINVAL, ENOTSUPP } from "../abi/errno.ts";
 import type { BpfMap } from "../maps/bpf_map.ts";
 import { mapMetaEqual } from "../maps/create.ts";
 import type { SlotHooks } from "../maps/map_type.ts";
@@ -13,10 +13,11 @@ import { dropSlots, readSlotWords } from "../maps/slots.ts";
 import type { VAddr } from "../memory/memory.ts";
 import type { VerifiedProg } from "../verifier/platform.ts";
 import type { Fd } from "./bpf.ts";
+import { checkNoLoop } from "./freplace/loops.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KMap } from "./map.ts";
 import type { KObject } from "./objects.ts";
-import type { ProgFacts } from "./prog.ts";
+import { type ProgFacts, resolvedType } from "./prog.ts";
 
 interface Slot {
   readonly lo: number;
@@ -84,18 +85,27 @@ function progArray(kernel: Kernel): SlotHooks {
     set(map, _key, value): Slot {
       const prog = kernel.caller.progAt(u32(value) as Fd);
       claimProgArray(kernel, map, prog.facts, prog.verified);
+      if (prog.extended) {
+        throw map.error(EBUSY, `program '${prog.name}' has functions that are replaced, so nothing may tail-call it`);
+      }
+      checkNoLoop(kernel, map, prog);
+      prog.arraySlots++;
       prog.get();
-      return { lo: prog.runnable("jit").entry, hi: prog.id };
+      return { lo: prog.runnable("jit").tailEntry, hi: prog.id };
     },
     clear(_map, _lo, hi) {
-      kernel.progs.find(hi)?.put();
+      const prog = kernel.progs.find(hi);
+      if (!prog) return;
+      prog.arraySlots--;
+      prog.put();
     },
     read: (_map, _lo, hi) => bytesOf(hi),
   };
 }
 
 /** Facts in which all programs of one prog array agree: those that are in it and those that call into it. */
-export interface ProgArrayOwner extends Pick<ProgFacts, "type" | "expectedAttachType" | "flags" | "attachBtfId"> {
+export interface ProgArrayOwner
+  extends Pick<ProgFacts, "type" | "expectedAttachType" | "flags" | "attachBtf" | "attachBtfId"> {
   /** Ids of the cgroup storage maps that helpers find, by type; 0 = none. */
   readonly storage: readonly number[];
 }
@@ -115,21 +125,22 @@ export function claimProgArray(
 ): void {
   const maps = usedMaps as readonly KMap[];
   const storage = STORAGE_TYPES.map((type) => maps.find((m) => m.type === type)?.id ?? 0);
+  const type = resolvedType(facts);
   const owner = kernel.progArrayOwners.get(map);
   if (!owner) {
-    const { type, expectedAttachType, flags, attachBtfId } = facts;
-    kernel.progArrayOwners.set(map, { type, expectedAttachType, flags, attachBtfId, storage });
+    const { expectedAttachType, flags, attachBtf, attachBtfId } = facts;
+    kernel.progArrayOwners.set(map, { type, expectedAttachType, flags, attachBtf, attachBtfId, storage });
     return;
   }
   const frags = (f: Pick<ProgFacts, "flags">) => f.flags & abi.BPF_F_XDP_HAS_FRAGS;
   const fits =
-    owner.type === facts.type &&
+    owner.type === type &&
     owner.expectedAttachType === facts.expectedAttachType &&
+    owner.attachBtf === facts.attachBtf &&
     owner.attachBtfId === facts.attachBtfId &&
     frags(owner) === frags(facts) &&
     storage.every((id, i) => id === owner.storage[i] || (id === 0 && !hasTailCall));
-  if (!fits)
-    throw map.error(EINVAL, `program '${facts.name}' does not fit the programs of this array`, { type: facts.type });
+  if (!fits) throw map.error(EINVAL, `program '${facts.name}' does not fit the programs of this array`, { type });
 }
 
 function mapOfMaps(kernel: Kernel): SlotHooks {
@@ -142,6 +153,7 @@ function mapOfMaps(kernel: Kernel): SlotHooks {
       if (meta && !mapMetaEqual(meta, inner.map)) {
         throw map.error(EINVAL, `map '${inner.name}' differs from the declared inner map`);
       }
+      checkNoLoop(kernel, map, inner);
       inner.get();
       return { lo: inner.addr, hi: 0 };
     },
@@ -166,6 +178,7 @@ function withProg(kernel: Kernel, attachType: number, device: boolean): SlotHook
       if (prog.type !== abi.BPF_PROG_TYPE_XDP || prog.facts.expectedAttachType !== attachType) {
         throw map.error(EINVAL, `program '${prog.name}' is not of this map's attach type`, { type: prog.type });
       }
+      checkNoLoop(kernel, map, prog);
       prog.get();
       return { lo, hi: prog.id };
     },

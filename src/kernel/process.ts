@@ -54,6 +54,7 @@ import type {
   BtfInfo,
   EventSubscription,
   Fd,
+  FuncReplacement,
   LinkCreateAttr,
   LinkInfo,
   MapCreateAttr,
@@ -74,6 +75,7 @@ import type { FsPath } from "./bpffs/fs_api.ts";
 import { ProcessFs } from "./bpffs/process_fs.ts";
 import { loadBtf } from "./btf_cmds.ts";
 import { deleteByForce } from "./force.ts";
+import { replaceFuncs } from "./freplace/replace.ts";
 import { iterCreate } from "./iter/link.ts";
 import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
@@ -344,6 +346,18 @@ export class Process extends Task implements Bpf {
   progUnload(id: number): readonly Broken[] {
     this.#admin();
     return this.as(() => deleteByForce(this.kernel, this.kernel.progs.at(id)));
+  }
+
+  progReplaceFunc(progFd: Fd, btfId: number, funcFd: Fd): void {
+    this.progReplaceFuncs(progFd, [{ btfId, funcFd }]);
+  }
+
+  progReplaceFuncDetach(progFd: Fd, btfId: number): void {
+    this.progReplaceFuncs(progFd, [{ btfId, funcFd: undefined }]);
+  }
+
+  progReplaceFuncs(progFd: Fd, set: readonly FuncReplacement[]): void {
+    this.as(() => replaceFuncs(this, this.progAt(progFd), set));
   }
 
   #admin(): void {

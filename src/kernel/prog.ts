@@ -1,12 +1,25 @@
 /**
  * A loaded program: what verify() proved, the image of it that engines run, and the objects that it keeps alive.
  *
+ * Entries: calls of one of its functions can be led elsewhere (patch()): to an extension, or to what traces it; one at a
+ * time, as a trampoline of Linux holds an extension or tracing programs. Every engine follows.
+ *
  * The engines are made when first asked for: a program that only the interpreter runs costs no WebAssembly module.
  */
+
+import { BPF_PROG_TYPE_EXT } from "../abi/bpf.ts";
 import type { Btf } from "../btf/btf.ts";
-import { type EngineName, type ExecImage, RunFault, type Runnable } from "../interp/image.ts";
+import {
+  type EngineName,
+  type ExecImage,
+  type FuncHook,
+  type FuncPatch,
+  RunFault,
+  type Runnable,
+} from "../interp/image.ts";
 import type { VerifiedProg } from "../verifier/platform.ts";
 import type { KBtf } from "./btf_cmds.ts";
+import { checkNoLoopIn } from "./freplace/loops.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KMap } from "./map.ts";
 import { KObject } from "./objects.ts";
@@ -38,6 +51,13 @@ export interface ProgFacts {
   readonly token: BpfToken | undefined;
 }
 
+/** The type whose rules count: of an extension, its target's (resolve_prog_type()). */
+export const resolvedType = ({ type, attachProg }: Pick<ProgFacts, "type" | "attachProg">): number =>
+  type === BPF_PROG_TYPE_EXT && attachProg ? attachProg.type : type;
+
+/** What is called in place of a function; who patches holds the program. */
+export type ProgPatch = { readonly prog: Prog } | { readonly hook: FuncHook };
+
 export class Prog extends KObject {
   readonly kind = "prog";
   readonly facts: ProgFacts;
@@ -52,8 +72,17 @@ export class Prog extends KObject {
   runTimeNs = 0n;
   /** Runs that did not happen because the program, or another of its kind, was running. */
   recursionMisses = 0n;
+  /** Slots of prog arrays that hold it (prog_array_member_cnt). */
+  arraySlots = 0;
+  /** Held: the program that it was loaded for, until it is attached (aux->dst_prog). */
+  #dst: Prog | undefined;
+  /** Held, by subprogram: what progReplaceFunc() put in. */
+  readonly #replacements = new Map<number, Prog>();
+  /** Held: replaced, while a run may be in the middle of them. */
+  #retired: Prog[] = [];
   readonly #kernel: Kernel;
   readonly #engines = new Map<EngineName, Runnable>();
+  readonly #patches = new Map<number, ProgPatch>();
 
   constructor(
     kernel: Kernel,
@@ -71,7 +100,7 @@ export class Prog extends KObject {
     this.image = image;
     this.maps = maps.map((m) => m.get());
     facts.btf?.get();
-    facts.attachProg?.get();
+    this.#dst = facts.attachProg?.get();
     facts.token?.get();
     this.loadTimeNs = kernel.nowNs();
     kernel.progs.add(this);
@@ -91,8 +120,86 @@ export class Prog extends KObject {
     if (!runnable) {
       runnable = this.#kernel.makeRunnable(this.image, engine);
       this.#engines.set(engine, runnable);
+      for (const [subprog, patch] of this.#patches) runnable.patch(subprog, onEngine(patch, engine));
     }
     return runnable;
+  }
+
+  get dst(): Prog | undefined {
+    return this.#dst;
+  }
+
+  /** It is attached: the attachment holds the target from now on. */
+  dropDst(): void {
+    this.#dst?.put();
+    this.#dst = undefined;
+  }
+
+  /** Number of the function whose FUNC has this id in the program's BTF; -1 = none. */
+  subprogOf(btfId: number): number {
+    const { funcInfo } = this.facts;
+    const view = new DataView(funcInfo.buffer, funcInfo.byteOffset, funcInfo.byteLength);
+    for (let n = 0; 8 * n + 8 <= funcInfo.length; n++) if (view.getUint32(8 * n + 4, true) === btfId) return n;
+    return -1;
+  }
+
+  /** What is called in place of a function. */
+  patchAt(subprog: number): ProgPatch | undefined {
+    return this.#patches.get(subprog);
+  }
+
+  /**
+   * From now on calls of the function come to the patch; undefined: to itself. Tail calls pass by what is put at the main
+   * function. @throws BpfError E2BIG when an engine refuses the code; nothing has changed then
+   */
+  patch(subprog: number, patch: ProgPatch | undefined): void {
+    const there = [...this.#engines].map(([engine, runnable]) => [runnable, patch && onEngine(patch, engine)] as const);
+    for (const [runnable, own] of there) runnable.patch(subprog, own);
+    if (patch) this.#patches.set(subprog, patch);
+    else this.#patches.delete(subprog);
+  }
+
+  /** Whether an extension is in place of a function (aux->is_extended). */
+  get extended(): boolean {
+    for (const patch of this.#patches.values()) if ("prog" in patch) return true;
+    return this.#replacements.size > 0;
+  }
+
+  get replacements(): ReadonlyMap<number, Prog> {
+    return this.#replacements;
+  }
+
+  /**
+   * Puts extensions in place of functions, or takes away those that are there; what may be refused was checked. All take
+   * effect at once when no program runs: at once, or after the outermost run.
+   */
+  replace(changes: ReadonlyMap<number, Prog | undefined>): void {
+    for (const engine of this.#engines.keys()) for (const prog of changes.values()) prog?.runnable(engine);
+    const before = this.#replacements.size;
+    for (const [subprog, prog] of changes) {
+      const old = this.#replacements.get(subprog);
+      if (old) this.#retired.push(old);
+      if (prog) this.#replacements.set(subprog, prog.get());
+      else this.#replacements.delete(subprog);
+    }
+    this.#kernel.replacedFuncs += this.#replacements.size - before;
+    this.#kernel.betweenRuns(() => {
+      if (this.refs === 0) return;
+      for (const subprog of changes.keys()) {
+        const prog = this.#replacements.get(subprog);
+        this.patch(subprog, prog && { prog });
+      }
+      for (const old of this.#retired.splice(0)) old.put();
+    });
+  }
+
+  /** A replacement is taken away by force. */
+  override lose(lost: KObject): boolean {
+    const changes = new Map<number, undefined>();
+    for (const [subprog, prog] of this.#replacements) if (prog === lost) changes.set(subprog, undefined);
+    if (changes.size === 0) return false;
+    this.replace(changes);
+    return true;
   }
 
   /** Runs with r1 = ctx; r0's low half as u32. @throws RunFault */
@@ -133,14 +240,19 @@ export class Prog extends KObject {
     return subprogs.map(({ start, end }) => progTag(this.facts.insnBytes.subarray(8 * start, 8 * end)));
   }
 
+  /** @throws ELOOP */
   bindMap(map: KMap): void {
-    if (!this.maps.includes(map)) this.maps.push(map.get());
+    if (this.maps.includes(map)) return;
+    checkNoLoopIn(this, map);
+    this.maps.push(map.get());
   }
 
   override *holds(): Iterable<KObject> {
     yield* this.maps;
     if (this.facts.btf) yield this.facts.btf;
-    if (this.facts.attachProg) yield this.facts.attachProg;
+    if (this.#dst) yield this.#dst;
+    yield* this.#replacements.values();
+    yield* this.#retired;
     if (this.facts.token) yield this.facts.token;
   }
 
@@ -150,8 +262,14 @@ export class Prog extends KObject {
     this.#engines.clear();
     for (const map of this.maps) map.put();
     this.facts.btf?.put();
-    this.facts.attachProg?.put();
+    this.dropDst();
+    for (const prog of [...this.#replacements.values(), ...this.#retired.splice(0)]) prog.put();
+    this.#kernel.replacedFuncs -= this.#replacements.size;
+    this.#replacements.clear();
     this.facts.token?.put();
     this.#kernel.events.emit({ what: "unload", progId: this.id });
   }
 }
+
+const onEngine = (patch: ProgPatch, engine: EngineName): FuncPatch =>
+  "prog" in patch ? { prog: patch.prog.runnable(engine) } : patch;

@@ -16,7 +16,7 @@ import type { KMap } from "./map.ts";
 import { claimProgArray } from "./map_slots.ts";
 import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
-import { Prog, type ProgFacts } from "./prog.ts";
+import { Prog, type ProgFacts, resolvedType } from "./prog.ts";
 import { progDigest, progTag } from "./prog_tag.ts";
 import { ProgStreams } from "./streams.ts";
 import { capsWith, tokenFor } from "./token.ts";
@@ -247,7 +247,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   for (const map of maps)
     if (map.type === abi.BPF_MAP_TYPE_PROG_ARRAY) claimProgArray(kernel, map.map, facts, verified);
   const streams = new ProgStreams();
-  const image = imageOf(verified, { btf: btf?.btf, streams }, kernel.imageSources);
+  const image = imageOf(verified, { btf: btf?.btf, streams, progType: resolvedType(facts) }, kernel.imageSources);
   const prog = new Prog(kernel, facts, verified, image, [...maps], streams);
   kernel.events.emit({ what: "load", progId: prog.id });
   const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
@@ -339,7 +339,8 @@ function checkAttach(
   }
 }
 
-function attachFacts(prog: Prog): AttachProg {
+/** A loaded program as the target of another. */
+export function attachFacts(prog: Prog): AttachProg {
   const btf = prog.facts.btf?.btf;
   const records = funcRecords(prog.facts.funcInfo, 8);
   return {
@@ -347,15 +348,21 @@ function attachFacts(prog: Prog): AttachProg {
     expectedAttachType: prog.facts.expectedAttachType,
     btf,
     name: prog.name,
-    funcs: prog.verified.subprogs.map((s, i) => ({ typeId: records[i]?.typeId ?? 0, name: s.name, global: s.global })),
+    funcs: prog.verified.subprogs.map((s, i) => ({
+      typeId: records[i]?.typeId ?? 0,
+      name: s.name,
+      global: s.global,
+      exceptionCb: s.isExceptionCb,
+      changesPktData: s.changesPktData,
+      mightSleep: s.mightSleep,
+    })),
     sleepable: prog.verified.sleepable,
-    attachedToTracing: prog.facts.attachProg?.type === abi.BPF_PROG_TYPE_TRACING,
-    changesPktData: prog.verified.changesPktData,
-    mightSleep: prog.verified.mightSleep,
+    attachedToTracing:
+      prog.type === abi.BPF_PROG_TYPE_TRACING && prog.facts.attachProg?.type === abi.BPF_PROG_TYPE_TRACING,
   };
 }
 
-function funcRecords(bytes: Uint8Array, recSize: number): FuncInfoRec[] {
+export function funcRecords(bytes: Uint8Array, recSize: number): FuncInfoRec[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const out: FuncInfoRec[] = [];
   for (let at = 0; at + 8 <= bytes.length; at += recSize) {

@@ -15,8 +15,10 @@ import { pinAt } from "./pin.ts";
 export interface AttachOptions {
   /** Device, for xdp, tcx and netkit. */
   readonly ifindex?: number;
-  /** fd of a cgroup or network namespace. */
+  /** fd of a cgroup or network namespace; of a program, for an extension that replaces a function of another one. */
   readonly targetFd?: Fd;
+  /** freplace: the function of that program, by its id in the program's BTF. */
+  readonly targetBtfId?: number;
   /** tc programs without a direction in their section. */
   readonly direction?: "ingress" | "egress";
   /** Flags of BPF_LINK_CREATE: XDP_FLAGS_*, BPF_F_BEFORE, ... */
@@ -103,7 +105,12 @@ const METHODS: Readonly<Record<SecAttach, Method>> = {
     return create(p, o, { netfilter: o.netfilter });
   },
   iter: (p, o) => create(p, o, {}),
-  freplace: (p, o) => create(p, o, { attachType: 0 }),
+  freplace: (p, o) =>
+    create(p, o, {
+      attachType: 0,
+      ...(o.targetFd === undefined ? {} : { targetFd: o.targetFd }),
+      ...(o.targetBtfId === undefined ? {} : { targetBtfId: o.targetBtfId }),
+    }),
   raw_tracepoint: (p, o) => {
     const name = o.name ?? p.attachTarget;
     if (!name) throw new BpfError(EINVAL, `${p.where}: no tracepoint; wanted SEC("raw_tp/NAME") or attach({ name })`);

@@ -240,6 +240,8 @@ function findAttachTarget(ctx: LoadContext, plan: ProgPlan, where: string): Targ
       ...(op.btfObjFd !== undefined && { attachBtfObjFd: op.btfObjFd }),
     };
   }
+  // An extension may come from any section: its target is given with setAttachTarget().
+  if (plan.type === BPF_PROG_TYPE_EXT && plan.attachTarget !== "") return findInProg(ctx, plan, where);
   const how = plan.spec.sec?.attachBtf;
   if (!how) return {};
   if (plan.attachTarget === "") {

@@ -5,7 +5,7 @@
  *          bpf_lsm_verify_prog(), btf_distill_func_proto(), bpf_struct_ops_desc_init().
  */
 import * as abi from "../abi/bpf.ts";
-import { EINVAL, ENOTSUPP, EOPNOTSUPP } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOTSUPP, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Btf } from "../btf/btf.ts";
 import {
   BTF_KIND_ENUM,
@@ -23,6 +23,7 @@ import { MEM_RDONLY, PTR_MAYBE_NULL, PTR_TRUSTED } from "../helpers/types.ts";
 import { KF_SLEEPABLE } from "../kfuncs/kfunc.ts";
 import { DISABLED_LSM_HOOKS, LSM_PREFIX, SLEEPABLE_LSM_HOOKS } from "../progs/lsm_hooks.ts";
 import type { VerifierEnv } from "./env.ts";
+import type { Platform, VerifiedProg, VerifyInput } from "./platform.ts";
 import type { AttachTarget, CtxArgInfo } from "./prog_facts.ts";
 import { PTR_TO_BTF_ID, PTR_TO_BUF } from "./reg_type.ts";
 
@@ -160,7 +161,37 @@ function stubArgs(btf: Btf, struct: string, member: string, proto: number): CtxA
 
 // tracing, lsm, ext
 
-function funcTarget(env: VerifierEnv): AttachTarget {
+/** What the checks of a target read: of a program that is being verified, or of one that gets another target later. */
+interface TargetEnv extends Pick<VerifierEnv, "reject" | "rejectSilently" | "platform"> {
+  readonly input: Pick<
+    VerifyInput,
+    "progType" | "expectedAttachType" | "attachBtfId" | "attachBtf" | "attachProg" | "btf" | "funcInfo"
+  >;
+  readonly facts: Pick<VerifierEnv["facts"], "sleepable" | "gpl">;
+  /** Of the main function. */
+  readonly subprogs: readonly { readonly changesPktData: boolean; readonly mightSleep: boolean }[];
+}
+
+/**
+ * bpf_check_attach_target() for a loaded extension that is attached to another function than the one it was loaded for.
+ * @throws BpfError
+ */
+export function checkRetarget(prog: VerifiedProg, input: TargetEnv["input"], platform: Platform): void {
+  funcTarget({
+    input,
+    platform,
+    facts: { sleepable: prog.sleepable, gpl: true },
+    subprogs: prog.subprogs,
+    reject(errno, message) {
+      throw new BpfError(errno, `program '${prog.name}': ${message}`, { target: input.attachProg?.name });
+    },
+    rejectSilently(errno) {
+      throw new BpfError(errno, `program '${prog.name}' cannot have this target`, { target: input.attachProg?.name });
+    },
+  });
+}
+
+function funcTarget(env: TargetEnv): AttachTarget {
   const { input } = env;
   const target = input.attachProg;
   const isExt = input.progType === abi.BPF_PROG_TYPE_EXT;
@@ -211,7 +242,7 @@ function funcTarget(env: VerifierEnv): AttachTarget {
   return { btf, name, protoId: reliable ? proto : 0, skipFirst: false, ctxArgs: [] };
 }
 
-function rawTpTarget(env: VerifierEnv, btf: Btf, id: number, name: string): AttachTarget {
+function rawTpTarget(env: TargetEnv, btf: Btf, id: number, name: string): AttachTarget {
   if (env.input.attachProg) {
     env.reject(EINVAL, "Only FENTRY/FEXIT progs are attachable to another BPF prog");
   }
@@ -228,7 +259,7 @@ function rawTpTarget(env: VerifierEnv, btf: Btf, id: number, name: string): Atta
 }
 
 /** Arguments of bpf_iter_* that are NULL at the end of the walk, or buffers. */
-function iterArgs(env: VerifierEnv, btf: Btf, name: string, proto: number): CtxArgInfo[] {
+function iterArgs(env: TargetEnv, btf: Btf, name: string, proto: number): CtxArgInfo[] {
   const trusted = ITER_TRUSTED.has(name.slice(ITER_PREFIX.length));
   const infos: CtxArgInfo[] = [];
   for (let i = 1; i < btf.vlen(proto); i++) {
@@ -251,13 +282,23 @@ function iterArgs(env: VerifierEnv, btf: Btf, name: string, proto: number): CtxA
 /** Iterators whose elements are trusted pointers. */
 const ITER_TRUSTED = new Set(["task", "bpf_map", "cgroup", "tcp", "udp", "kmem_cache"]);
 
-function checkTargetProg(env: VerifierEnv, id: number, name: string): void {
+function checkTargetProg(env: TargetEnv, id: number, name: string): void {
   const target = env.input.attachProg!;
   const { progType } = env.input;
   const isExt = progType === abi.BPF_PROG_TYPE_EXT;
   const func = target.funcs.find((f) => f.typeId === id);
   if (!func) env.reject(EINVAL, `Subprog ${name} doesn't exist`);
+  if (func.exceptionCb) {
+    env.reject(EINVAL, `${isExt ? "Extension" : "FENTRY/FEXIT"} programs cannot attach to exception callback`);
+  }
   if (isExt && !func.global) env.reject(EINVAL, "Cannot replace static functions");
+  const [main] = env.subprogs;
+  if (isExt && main?.changesPktData && !func.changesPktData) {
+    env.reject(EINVAL, "Extension program changes packet data, while original does not");
+  }
+  if (isExt && main?.mightSleep && !func.mightSleep) {
+    env.reject(EINVAL, "Extension program may sleep, while original does not");
+  }
   if (progType === abi.BPF_PROG_TYPE_TRACING) {
     if (target.attachedToTracing) env.reject(EINVAL, "Cannot nest tracing program attach more than once");
   } else if (target.type === progType) {
@@ -270,7 +311,7 @@ function checkTargetProg(env: VerifierEnv, id: number, name: string): void {
 }
 
 /** The extension's own main function must have the prototype of what it replaces. btf_check_func_type_match(). */
-function checkExtMatches(env: VerifierEnv, target: Btf, targetId: number): void {
+function checkExtMatches(env: TargetEnv, target: Btf, targetId: number): void {
   const { btf } = env.input;
   const mine = env.input.funcInfo?.[0]?.typeId ?? 0;
   if (!btf || !mine) env.reject(EINVAL, "Extension programs need BTF of their own");
@@ -309,7 +350,7 @@ function checkExtMatches(env: VerifierEnv, target: Btf, targetId: number): void 
 }
 
 /** Can a trampoline carry the arguments? Returns the size of the result. */
-function checkFuncModel(env: VerifierEnv, btf: Btf, proto: number, name: string): number {
+function checkFuncModel(env: TargetEnv, btf: Btf, proto: number, name: string): number {
   const n = btf.vlen(proto);
   if (n > MAX_FUNC_ARGS) env.reject(EINVAL, `The function ${name} has ${n} arguments. Too many.`);
   const sizeOf = (id: number): number => {
@@ -340,11 +381,11 @@ function checkFuncModel(env: VerifierEnv, btf: Btf, proto: number, name: string)
 }
 
 /** Functions whose result programs may change: kfuncs registered for it, and LSM hooks. */
-function modifiable(env: VerifierEnv, name: string): boolean {
+function modifiable(env: TargetEnv, name: string): boolean {
   return name.startsWith("security_") || env.platform.kfuncs.get(name)?.hooks.includes("fmodret") === true;
 }
 
-function checkSleepAndModify(env: VerifierEnv, name: string): void {
+function checkSleepAndModify(env: TargetEnv, name: string): void {
   const { input } = env;
   if (env.facts.sleepable) {
     let ok = false;
@@ -363,7 +404,7 @@ function checkSleepAndModify(env: VerifierEnv, name: string): void {
   }
 }
 
-function checkDenied(env: VerifierEnv, id: number, name: string): void {
+function checkDenied(env: TargetEnv, id: number, name: string): void {
   const { progType, expectedAttachType: e, attachProg } = env.input;
   if (progType === abi.BPF_PROG_TYPE_LSM) {
     if (!env.facts.gpl) env.reject(EINVAL, "LSM programs must have a GPL compatible license");

@@ -111,11 +111,16 @@ export interface AttachProg {
   readonly btf?: Btf | undefined;
   readonly name: string;
   /** FUNC type ids of its subprograms, in order, and whether each is global. */
-  readonly funcs: readonly { readonly typeId: number; readonly name: string; readonly global: boolean }[];
+  readonly funcs: readonly {
+    readonly typeId: number;
+    readonly name: string;
+    readonly global: boolean;
+    readonly exceptionCb?: boolean;
+    readonly changesPktData?: boolean;
+    readonly mightSleep?: boolean;
+  }[];
   readonly sleepable: boolean;
   readonly attachedToTracing?: boolean;
-  readonly changesPktData?: boolean;
-  readonly mightSleep?: boolean;
 }
 
 export interface FuncInfoRec {
@@ -179,6 +184,9 @@ export interface VerifiedSubprog {
   readonly global: boolean;
   readonly isCallback: boolean;
   readonly isExceptionCb: boolean;
+  /** Itself or what it calls. */
+  readonly changesPktData: boolean;
+  readonly mightSleep: boolean;
 }
 
 /** A map named by an ld_imm64: `off` is undefined for the map itself, else the byte in its only value. */

@@ -338,6 +338,8 @@ function verified(env: VerifierEnv, engineDepths: readonly number[], stats: Veri
     global: s.global,
     isCallback: s.isCb,
     isExceptionCb: s.isExceptionCb,
+    changesPktData: s.changesPktData,
+    mightSleep: s.mightSleep,
   }));
   const main = env.subprogs[0];
   const prog: Omit<VerifiedProg, keyof { [K in keyof VerifiedProg as K extends symbol ? K : never]: 1 }> = {

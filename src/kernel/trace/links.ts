@@ -8,6 +8,7 @@
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, E2BIG, EBUSY, EINVAL, ENOENT } from "../../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "../bpf.ts";
+import { FREPLACE_LINK } from "../freplace/link.ts";
 import { ITER_LINK } from "../iter/link.ts";
 import type { Kernel } from "../kernel.ts";
 import { type Attachment, Link, type LinkType } from "../link.ts";
@@ -144,6 +145,7 @@ export function rawTracepointOpen(proc: Process, prog: Prog, name: string | unde
     return new Link(proc, rawTracepointLink(name!), prog, attr);
   }
   if (name) refuse(prog, "the target was named at load; wanted no name", { name });
+  if (prog.type === abi.BPF_PROG_TYPE_EXT) return new Link(proc, FREPLACE_LINK, prog, attr);
   const type = TRACING_LINKS.find((t) => t.progTypes.includes(prog.type) && t.attachTypes?.includes(attr.attachType));
   if (!type) refuse(prog, "it does not attach to raw tracepoints", { attachType: attr.attachType });
   return new Link(proc, type!, prog, attr);
