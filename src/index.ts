@@ -20,6 +20,7 @@ export { VerifierError } from "./kernel/bpf.ts";
 export { type ExecOptions, type ExecResult, execProgram } from "./kernel/exec.ts";
 export { Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export type { Process } from "./kernel/process.ts";
+export { UserBuffers, type UserMemory } from "./kernel/syscall/user_memory.ts";
 export { type AttachOptions, BpfLink } from "./loader/attach.ts";
 export { EventReader } from "./loader/events.ts";
 export { loadAlone, type Verdict } from "./loader/load_alone.ts";

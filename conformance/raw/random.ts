@@ -33,7 +33,7 @@ import {
 import * as abi from "../../src/abi/bpf.ts";
 import { cString } from "../../src/abi/cstring.ts";
 import { errnoName } from "../../src/abi/errno.ts";
-import type { Members, Struct } from "../../src/abi/struct.ts";
+import type { Addresses, Members, Struct } from "../../src/abi/struct.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
 import type { Random } from "../fuzz/case.ts";
 import { BTF, insnsOf, MAPS, PASS, PROGS, type World } from "./world.ts";
@@ -319,8 +319,15 @@ const LIMITS: readonly (readonly [cmd: number, layout: Struct<Members>, member: 
   [abi.BPF_PROG_TEST_RUN, TEST_RUN as unknown as Struct<Members>, "batch_size", 7],
 ];
 
-/** Makes the call on a kernel. @returns "0", "fd" or an errno's name */
-export function perform(world: World, call: RawCall): string {
+export interface Packed {
+  readonly attr: Uint8Array;
+  readonly at: Addresses;
+  /** What pointers in it lead to. */
+  readonly used: readonly Uint8Array[];
+}
+
+/** The bytes of a call on a kernel. */
+export function pack(world: World, call: RawCall): Packed {
   const { kernel } = world;
   const at = kernel.memory();
   const used: Uint8Array[] = [];
@@ -349,6 +356,13 @@ export function perform(world: World, call: RawCall): string {
     const off = of.offsetOf(member);
     if (cmd === call.cmd && view.getUint32(off, true) > max) view.setUint32(off, max, true);
   }
+  return { attr, at, used };
+}
+
+/** Makes the call on a kernel. @returns "0", "fd" or an errno's name */
+export function perform(world: World, call: RawCall): string {
+  const { kernel } = world;
+  const { attr, at, used } = pack(world, call);
   const ret = kernel.call(call.cmd, attr, call.size, at, used);
   if (ret < 0) return errnoName(-ret);
   if (!FD_RESULTS.has(call.cmd)) return "0";

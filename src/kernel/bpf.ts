@@ -622,6 +622,8 @@ export interface Bpf {
   readonly fs: BpfFs;
 
   // fds
+  /** What /proc/PID/fdinfo/FD says of the object: `allowed_cmds` of a token, `frozen` of a map, `run_cnt` of a program ... */
+  fdInfo(fd: Fd): Readonly<Record<string, string>>;
   close(fd: Fd): void;
   dup(fd: Fd): Fd;
 

@@ -188,6 +188,19 @@ export class KMap extends KObject implements VerifierMap {
     yield* heldBySlots(this.#kernel, this.map);
   }
 
+  override fdInfo(): Readonly<Record<string, string>> {
+    return {
+      map_type: `${this.type}`,
+      key_size: `${this.keySize}`,
+      value_size: `${this.valueSize}`,
+      max_entries: `${this.maxEntries}`,
+      map_flags: `0x${this.mapFlags.toString(16)}`,
+      map_extra: `0x${this.mapExtra.toString(16)}`,
+      map_id: `${this.id}`,
+      frozen: this.frozen ? "1" : "0",
+    };
+  }
+
   override lose(lost: KObject): boolean {
     if (lost === this.facts.btf || lost === this.facts.inner) return false;
     dropHeld(this.#kernel, this.map, lost);

@@ -48,6 +48,11 @@ export abstract class KObject {
     return [];
   }
 
+  /** What /proc/PID/fdinfo/FD says of it: names and values. */
+  fdInfo(): Readonly<Record<string, string>> {
+    return {};
+  }
+
   /**
    * `lost` is taken away by force: gives up every reference to it and goes on without. False: this object cannot live
    * without it, and must go too.

@@ -427,6 +427,10 @@ export class Process extends Task implements Bpf {
     );
   }
 
+  fdInfo(fd: Fd): Readonly<Record<string, string>> {
+    return this.fdTable.entry(fd).obj.fdInfo();
+  }
+
   // --- bpf(2) as bytes
 
   /**

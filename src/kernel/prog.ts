@@ -247,6 +247,18 @@ export class Prog extends KObject {
     this.maps.push(map.get());
   }
 
+  override fdInfo(): Readonly<Record<string, string>> {
+    return {
+      prog_type: `${this.type}`,
+      prog_tag: this.facts.tag,
+      prog_id: `${this.id}`,
+      run_time_ns: `${this.runTimeNs}`,
+      run_cnt: `${this.runCount}`,
+      recursion_misses: `${this.recursionMisses}`,
+      verified_insns: `${this.verified.stats.insnsProcessed}`,
+    };
+  }
+
   override *holds(): Iterable<KObject> {
     yield* this.maps;
     if (this.facts.btf) yield this.facts.btf;

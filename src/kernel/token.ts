@@ -54,19 +54,18 @@ export class BpfToken extends KObject {
     return has(delegateProgs, progType) && has(delegateAttachs, attachType);
   }
 
-  /** /proc/PID/fdinfo/FD. */
-  fdInfo(): string {
-    const line = (name: string, key: keyof DelegateMasks) => {
+  override fdInfo(): Readonly<Record<string, string>> {
+    const mask = (key: keyof DelegateMasks) => {
       const all = (1n << BigInt(KNOWN[key])) - 1n;
-      const mask = this.delegation[key];
-      return `allowed_${name}:\t${(mask & all) === all ? "any" : `0x${mask.toString(16)}`}\n`;
+      const given = this.delegation[key];
+      return (given & all) === all ? "any" : `0x${given.toString(16)}`;
     };
-    return (
-      line("cmds", "delegateCmds") +
-      line("maps", "delegateMaps") +
-      line("progs", "delegateProgs") +
-      line("attachs", "delegateAttachs")
-    );
+    return {
+      allowed_cmds: mask("delegateCmds"),
+      allowed_maps: mask("delegateMaps"),
+      allowed_progs: mask("delegateProgs"),
+      allowed_attachs: mask("delegateAttachs"),
+    };
   }
 
   override *holds(): Iterable<KObject> {

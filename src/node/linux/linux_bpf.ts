@@ -52,7 +52,7 @@ import { Commands } from "./command.ts";
 import { LinuxFs } from "./fs.ts";
 import { btfInfo, kindOf, linkInfo, needKind, progInfo } from "./info.ts";
 import { linkCreate, rawTracepointOpen } from "./links.ts";
-import { Maps } from "./maps.ts";
+import { fdInfo, Maps } from "./maps.ts";
 import { perfAttach } from "./perf_attach.ts";
 import { Poller } from "./poller.ts";
 import { progLoad, TestRuns } from "./progs.ts";
@@ -359,6 +359,10 @@ export class LinuxBpf implements Bpf, Disposable {
   }
 
   // --- fds
+
+  fdInfo(fd: Fd): Readonly<Record<string, string>> {
+    return Object.fromEntries(fdInfo(fd));
+  }
 
   close(fd: Fd): void {
     this.#open.delete(fd);
