@@ -41,6 +41,8 @@ import { IdTable, type Root } from "./objects.ts";
 import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
 import { CpuRuntime } from "./runtime.ts";
+import { registeredStructOps } from "./struct_ops/map.ts";
+import { StructOpsTypes } from "./struct_ops/types.ts";
 import { KStructs } from "./structs/kstruct.ts";
 import { TaskStructs } from "./structs/task_struct.ts";
 import type { Credentials, Namespaces, Task } from "./task.ts";
@@ -118,6 +120,7 @@ export class Kernel {
   readonly structs: KStructs;
   readonly taskStructs = new TaskStructs(this);
   readonly seqFiles = new SeqFiles();
+  readonly structOps = new StructOpsTypes();
   readonly runtime: CpuRuntime;
   readonly imageSources: ImageSources;
   /** By ProgType.testRun. */
@@ -178,6 +181,10 @@ export class Kernel {
     this.bpffs = this.newBpffs({ userns: this.initUserns });
     this.initMountns = this.newMountns(this.bpffs).enter();
     this.bpffs.put();
+    this.roots.push(() => registeredStructOps(this));
+    this.onShutdown.push(() => {
+      for (const { release } of registeredStructOps(this)) release?.();
+    });
     const random = options.random ?? (() => Math.floor(Math.random() * 0x1_0000_0000));
     this.runtime = new CpuRuntime(this.memory, {
       monotonicNs: () => this.nowNs(),

@@ -5,18 +5,27 @@
  * Kernel.linkTypes. When the target goes away the link stays, defunct, as in Linux; or, where its creator asked for `hold`,
  * the target cannot go away while the link lives.
  */
+import { BPF_STRUCT_OPS } from "../abi/bpf.ts";
 import { BpfError, EINVAL, ENOLINK, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "./bpf.ts";
 import type { Readable } from "./bpffs/readable.ts";
 import type { Kernel } from "./kernel.ts";
+import type { KMap } from "./map.ts";
 import { KObject } from "./objects.ts";
 import type { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
+import { STRUCT_OPS_LINK } from "./struct_ops/link.ts";
 
 /** One attachment, made by a LinkType. */
 export interface Attachment {
   /** Puts another program in place; absent: the type cannot. */
   update?(prog: Prog): void;
+  /**
+   * struct_ops: puts another map in place. @param expected throws when the map in place is not the one that the caller
+   * thinks it is
+   */
+  updateMap?(map: KMap, expected: () => void): void;
+  readonly map?: KMap;
   /** Ends it; called once, also when the last reference goes. */
   detach(): void;
   /** BPF_LINK_DETACH is allowed. */
@@ -63,15 +72,16 @@ export class Link extends KObject {
   #attachment: Attachment | undefined;
   readonly #kernel: Kernel;
 
-  constructor(proc: Process, type: LinkType, prog: Prog, attr: LinkCreateAttr) {
+  /** @param prog  absent for links of struct_ops, which have a map */
+  constructor(proc: Process, type: LinkType, prog: Prog | undefined, attr: LinkCreateAttr) {
     super();
     this.#kernel = proc.kernel;
     this.type = type;
     this.attachType = attr.attachType;
     this.hold = attr.hold ?? false;
     this.#prog = prog;
-    this.#attachment = type.attach(proc, prog, attr, this);
-    prog.get();
+    this.#attachment = type.attach(proc, prog as Prog, attr, this);
+    prog?.get();
     this.#kernel.links.add(this);
     this.#tell("attach");
   }
@@ -122,6 +132,25 @@ export class Link extends KObject {
     const old = this.#prog;
     this.#prog = prog.get();
     old?.put();
+    this.#tell("replace");
+  }
+
+  /** It takes maps, not programs. */
+  get ofMap(): boolean {
+    return this.type === STRUCT_OPS_LINK;
+  }
+
+  /** BPF_LINK_UPDATE with maps. */
+  updateMap(map: KMap, oldMap: KMap | undefined): void {
+    const at = this.#attachment;
+    if (!at?.updateMap) {
+      if (!map.facts.structOps?.ready) throw map.map.error(EINVAL, "it is no struct_ops with functions in it");
+      throw new BpfError(ENOLINK, `link ${this.id}: it has ended`, { link: this.id });
+    }
+    at.updateMap(map, () => {
+      if (!oldMap || at.map === oldMap) return;
+      throw new BpfError(EPERM, `link ${this.id}: its map is ${at.map?.id}, not ${oldMap.id}`, { link: this.id });
+    });
     this.#tell("replace");
   }
 
@@ -179,6 +208,9 @@ export class Link extends KObject {
 }
 
 export function linkCreate(proc: Process, attr: LinkCreateAttr): Link {
+  if (attr.attachType === BPF_STRUCT_OPS && attr.mapFd !== undefined) {
+    return new Link(proc, STRUCT_OPS_LINK, undefined, attr);
+  }
   const prog = proc.progAt(attr.progFd);
   const type = proc.kernel.linkTypes.find(prog.type, attr.attachType);
   if (!type) {

@@ -17,6 +17,7 @@ import { dropHeld, heldBySlots } from "./map_slots.ts";
 import { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
 import { sha256 } from "./sha256.ts";
+import type { StructOpsMap } from "./struct_ops/map.ts";
 
 interface MapFacts {
   readonly btf: KBtf | undefined;
@@ -26,6 +27,7 @@ interface MapFacts {
   readonly record: BtfRecord | undefined;
   /** Maps of maps: held, the map that inner maps must resemble. */
   readonly inner: KMap | undefined;
+  readonly structOps: StructOpsMap | undefined;
   readonly uid: number;
   /** SHA-256 of the only program that may use it. */
   readonly exclProgHash: Uint8Array | undefined;
@@ -50,6 +52,7 @@ export class KMap extends KObject implements VerifierMap {
     this.directValue = map.valueAddr !== 0 && !map.type.percpu;
     facts.btf?.get();
     facts.inner?.get();
+    facts.structOps?.belongTo(this);
     kernel.maps.add(this);
     kernel.memory.writeU32(map.addr + MAP_RECORD.id, this.id);
   }
@@ -185,6 +188,7 @@ export class KMap extends KObject implements VerifierMap {
   override *holds(): Iterable<KObject> {
     if (this.facts.btf) yield this.facts.btf;
     if (this.facts.inner) yield this.facts.inner;
+    yield* this.facts.structOps?.progs ?? [];
     yield* heldBySlots(this.#kernel, this.map);
   }
 
@@ -203,6 +207,7 @@ export class KMap extends KObject implements VerifierMap {
 
   override lose(lost: KObject): boolean {
     if (lost === this.facts.btf || lost === this.facts.inner) return false;
+    if (this.facts.structOps?.progs.includes(lost as Prog)) return false;
     dropHeld(this.#kernel, this.map, lost);
     return true;
   }
@@ -211,6 +216,7 @@ export class KMap extends KObject implements VerifierMap {
     this.#kernel.maps.remove(this);
     const outer = this.#kernel.dying;
     this.#kernel.dying = this;
+    this.facts.structOps?.release();
     this.map.free();
     this.#kernel.dying = outer;
     this.facts.btf?.put();

@@ -22,6 +22,7 @@ import { checkMapBtf } from "./map_btf.ts";
 import { slotHooks } from "./map_slots.ts";
 import { checkObjName } from "./names.ts";
 import type { Process } from "./process.ts";
+import { StructOpsMap } from "./struct_ops/map.ts";
 import { capsWith, tokenFor } from "./token.ts";
 
 /** Types of maps that a device may hold. */
@@ -64,6 +65,7 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   const inner = attr.innerMapFd === undefined ? undefined : proc.mapAt(attr.innerMapFd);
   checkMapLate(type, { ...wanted, inner: inner?.map }, kernel.memory.cpus);
   checkObjName(name, "map");
+  const structOps = attr.mapType === BPF_MAP_TYPE_STRUCT_OPS ? new StructOpsMap(kernel, attr) : undefined;
   const btf = attr.btfFd === undefined ? undefined : proc.btfAt(attr.btfFd);
   if (btf?.kernelBtf) throw new BpfError(EACCES, `map '${name}': the BTF of the kernel is no map's`, { name });
   if (btf && btfValueTypeId) checkMapBtf(attr, type.btf, btf.btf);
@@ -74,6 +76,9 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
   if (record?.fields.length && attr.mapType === BPF_MAP_TYPE_STRUCT_OPS) {
     throw new BpfError(EINVAL, `map '${name}': struct_ops values have no special fields`, { name });
   }
+  // Linux looks for the BTF at fd 0 then, which is none.
+  if (structOps && !btf)
+    throw new BpfError(EINVAL, `map '${name}': a struct_ops needs the BTF of its programs`, { name });
   const { exclProgHash } = attr;
   const map = new BpfMap(
     kernel.memory,
@@ -82,7 +87,7 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
       inner: inner?.map,
       fields: record?.fields,
     },
-    { random32: () => kernel.runtime.random32(), slots: slotHooks(kernel, attr.mapType) },
+    { random32: () => kernel.runtime.random32(), slots: slotHooks(kernel, attr.mapType), access: structOps },
   );
   const obj = new KMap(kernel, map, {
     btf,
@@ -91,6 +96,7 @@ export function mapCreate(proc: Process, attr: MapCreateAttr): Fd {
     btfVmlinuxValueTypeId,
     record: record?.fields.length ? record : undefined,
     inner,
+    structOps,
     uid: proc.uid,
     exclProgHash,
     unprivileged: !caps.perfmon,

@@ -412,6 +412,12 @@ export class Process extends Task implements Bpf {
 
   linkUpdate(linkFd: Fd, newProgFd: Fd, options: { oldProgFd?: Fd; flags?: number } = {}): void {
     this.#cmd(BPF_LINK_UPDATE, () => {
+      const link = this.linkAt(linkFd);
+      if (link.ofMap) {
+        const oldMap = options.oldProgFd === undefined ? undefined : this.mapAt(options.oldProgFd);
+        link.updateMap(this.mapAt(newProgFd), oldMap);
+        return;
+      }
       const old = options.oldProgFd === undefined ? undefined : this.progAt(options.oldProgFd);
       this.linkAt(linkFd).update(this.progAt(newProgFd), old);
     });

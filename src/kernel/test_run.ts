@@ -14,6 +14,7 @@ import type { TestRunAttr, TestRunResult } from "./bpf.ts";
 import type { Kernel, TestRunner } from "./kernel.ts";
 import type { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
+import { runStructOps } from "./struct_ops/test_run.ts";
 import { callTestFunctions } from "./test_functions.ts";
 import { MAX_ARGS_BYTES, withArgs } from "./trace/context.ts";
 
@@ -23,6 +24,7 @@ const NOTHING = new Uint8Array();
 export const TEST_RUNNERS: Partial<Record<TestRunKind, TestRunner>> = {
   raw_tp: runRawTracepoint,
   syscall: runSyscall,
+  struct_ops: runStructOps,
   tracing: runTracing,
 };
 

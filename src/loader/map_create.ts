@@ -116,6 +116,8 @@ function makeNew(bpf: Bpf, plan: MapPlan, btfFd: Fd | undefined, where: string):
   const { spec } = plan;
   const useBtf = btfFd !== undefined && !WITHOUT_BTF.has(spec.type);
   const innerMapFd = spec.inner && makeInner(bpf, spec.inner, btfFd, where);
+  // A struct_ops map has the BTF of its programs, too, though its value's type is the kernel's.
+  const ofStructOps = plan.vmlinuxValueTypeId && btfFd !== undefined ? { btfFd } : {};
   const attr: MapCreateAttr = {
     mapType: spec.type,
     keySize: spec.keySize,
@@ -126,7 +128,7 @@ function makeNew(bpf: Bpf, plan: MapPlan, btfFd: Fd | undefined, where: string):
     numaNode: plan.numaNode,
     mapExtra: plan.mapExtra,
     ...(innerMapFd !== undefined && { innerMapFd }),
-    ...(plan.vmlinuxValueTypeId && { btfVmlinuxValueTypeId: plan.vmlinuxValueTypeId }),
+    ...(plan.vmlinuxValueTypeId && { btfVmlinuxValueTypeId: plan.vmlinuxValueTypeId, ...ofStructOps }),
   };
   const withBtf = useBtf && { btfFd, btfKeyTypeId: spec.keyTypeId, btfValueTypeId: spec.valueTypeId };
   try {

@@ -14,7 +14,7 @@ import type { Memory, VAddr } from "../memory/memory.ts";
 import { roundUp } from "./check.ts";
 import { checkMapAttr } from "./create.ts";
 import type { MapExports } from "./exports.ts";
-import type { MapAttr, MapType, SlotHooks } from "./map_type.ts";
+import type { MapAccess, MapAttr, MapType, SlotHooks } from "./map_type.ts";
 import { FIELD_KINDS, MAP_RECORD, MAP_RECORD_SIZE, ownsSomething } from "./record.ts";
 
 /** Values up to this size pass through the scratch buffer; larger ones through an allocation of their own. */
@@ -27,6 +27,8 @@ export interface MapOptions {
   /** For hash seeds; without it, and with BPF_F_ZERO_SEED, the seed is 0. */
   readonly random32?: (() => number) | undefined;
   readonly slots?: SlotHooks | undefined;
+  /** In place of the type's: elements that mean something to the owner of the map. */
+  readonly access?: MapAccess | undefined;
 }
 
 /** What the JIT may know of a map (ConstMap of interp/image.ts). */
@@ -47,6 +49,7 @@ export class BpfMap {
   /** Of the record: what programs hold. */
   readonly addr: VAddr;
   readonly slots: SlotHooks | undefined;
+  readonly access: MapAccess;
   /** Bytes of a value as bpf(2) passes it. */
   readonly sysValueSize: number;
   #scratch: VAddr;
@@ -61,6 +64,7 @@ export class BpfMap {
     this.attr = attr;
     this.name = attr.name ?? "";
     this.slots = options.slots;
+    this.access = options.access ?? this.type.access;
     const cpuValue = roundUp(attr.valueSize, 8);
     this.sysValueSize = this.type.percpu ? cpuValue * memory.cpus : attr.valueSize;
     const seed = this.flags & 64 /* BPF_F_ZERO_SEED */ ? 0 : (options.random32?.() ?? 0);
@@ -133,7 +137,7 @@ export class BpfMap {
     if ((flags & ~BPF_F_LOCK) !== 0 || flags > 0xffffffff) throw this.error(EINVAL, `unknown flags ${flags}`);
     this.checkLockFlag(flags);
     this.#checkKey(key);
-    return this.type.access.lookup(this, key, value);
+    return this.access.lookup(this, key, value);
   }
 
   /** BPF_MAP_UPDATE_ELEM. */
@@ -143,14 +147,14 @@ export class BpfMap {
     this.#checkKey(key);
     this.#checkValue(value);
     // No map knows a flag above 32 bits, and the wasm side takes 32: they count as another that none knows.
-    this.type.access.update(this, key, value, flags >= 0 && flags <= 0xffffffff ? flags : UNKNOWN_FLAG);
+    this.access.update(this, key, value, flags >= 0 && flags <= 0xffffffff ? flags : UNKNOWN_FLAG);
   }
 
   /** BPF_MAP_DELETE_ELEM. */
   delete(key: Uint8Array): void {
     this.checkWritable();
     this.#checkKey(key);
-    this.type.access.delete(this, key);
+    this.access.delete(this, key);
   }
 
   /** BPF_MAP_LOOKUP_AND_DELETE_ELEM. Undefined: ENOENT. */
@@ -160,7 +164,7 @@ export class BpfMap {
     if (flags !== 0 && this.keySize === 0) throw this.error(EINVAL, "queues and stacks know no flags here");
     this.checkLockFlag(flags);
     this.#checkKey(key);
-    const { access } = this.type;
+    const { access } = this;
     if (!access.lookupAndDelete) throw this.error(ENOTSUPP, "no lookup-and-delete");
     return access.lookupAndDelete(this, key);
   }
@@ -168,7 +172,7 @@ export class BpfMap {
   /** BPF_MAP_GET_NEXT_KEY; without a key, or with one that is gone, the first. Undefined: ENOENT, the end. */
   getNextKey(key?: Uint8Array): Uint8Array | undefined {
     if (key) this.#checkKey(key);
-    if (this.type.access.next) return this.type.access.next(this, key);
+    if (this.access.next) return this.access.next(this, key);
     const next = this.nextAddr;
     const err = this.core.map_get_next_key(this.addr, key ? this.putKey(key) : 0, next);
     if (err === -ENOENT) return undefined;
@@ -178,6 +182,7 @@ export class BpfMap {
 
   /** BPF_MAP_FREEZE: no more writes from bpf(2). */
   freeze(): void {
+    if (this.type.freezable === false) throw this.error(ENOTSUPP, "maps of this type are not frozen");
     if (this.attr.fields?.length) throw this.error(ENOTSUPP, "cannot freeze a map with special fields");
     this.checkWritable();
     this.#frozen = true;

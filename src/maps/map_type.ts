@@ -73,6 +73,8 @@ export interface MapType {
   readonly reserves?: readonly string[];
   /** Special fields that the value may have. */
   readonly fields?: readonly FieldKind[];
+  /** BPF_MAP_FREEZE is ENOTSUPP. */
+  readonly freezable?: false;
   /** Whether it may be an inner map; absent: yes. */
   readonly asInner?: false;
   /** Added to the flags that the map reports and the verifier sees. */

@@ -130,7 +130,7 @@ export function dropSlots(map: BpfMap, pick: (lo: number, hi: number) => boolean
     const slot = readSlotWords(map, key);
     if (slot && pick(slot.lo, slot.hi)) gone.push(key);
   }
-  for (const key of gone) map.type.access.delete(map, key);
+  for (const key of gone) map.access.delete(map, key);
 }
 
 function slotOf(map: BpfMap, key: Uint8Array): number {

@@ -211,7 +211,7 @@ export const struct_ops: MapType = {
       : 0,
   access: noElements,
   asInner: false,
-  unsupported: unsupported("kernel subsystems with struct_ops"),
+  freezable: false,
 };
 
 const ARENA_FLAGS = BPF_F_SEGV_ON_FAULT | BPF_F_MMAPABLE | BPF_F_NO_USER_CONV;

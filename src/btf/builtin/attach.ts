@@ -110,6 +110,7 @@ int bpf_fentry_test6(u64 a, void *b, short c, int d, void *e, u64 f);
 int bpf_fentry_test7(struct bpf_fentry_test_t *arg);
 int bpf_fentry_test8(struct bpf_fentry_test_t *arg);
 u32 bpf_fentry_test9(u32 *a);
+int bpf_dummy_ops__test_1(struct bpf_dummy_ops_state *cb__nullable);
 void bpf_fentry_test_sinfo(struct skb_shared_info *sinfo);
 u64 bpf_get_numa_node_id(u64 __ur_1, u64 __ur_2, u64 __ur_3, u64 __ur_4, u64 __ur_5);
 int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link);
