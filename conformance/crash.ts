@@ -7,6 +7,7 @@
  * Exit code   0; 2 usage
  */
 import { parseArgs } from "node:util";
+import { LIBXDP, REPLACE_SET } from "./crash/dispatcher_methods.ts";
 import { explore } from "./crash/explore.ts";
 import { METHODS } from "./crash/methods.ts";
 import { SkepWorld } from "./crash/skep_world.ts";
@@ -18,4 +19,6 @@ if (!Number.isInteger(switches) || switches < 1) {
   console.error("a number of at least 1 is wanted for --switches");
   process.exit(2);
 }
-console.log(reportTable(METHODS.map((method) => explore(method, () => new SkepWorld(), switches))));
+console.log(
+  reportTable([...METHODS, LIBXDP, REPLACE_SET].map((method) => explore(method, () => new SkepWorld(), switches))),
+);

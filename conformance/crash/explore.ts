@@ -18,6 +18,8 @@ export interface Actor {
   readonly version: string;
   /** What earlier steps opened. */
   readonly fds: Map<string, Fd>;
+  /** And what they saw. */
+  readonly notes: Map<string, string>;
 }
 
 export interface Step {
@@ -53,7 +55,7 @@ export interface Report {
 
 function hire(world: World, version: string): Actor {
   const admin = world.admin(`admin-${version}`);
-  return { world, version, admin, bpf: admin.bpf, fds: new Map() };
+  return { world, version, admin, bpf: admin.bpf, fds: new Map(), notes: new Map() };
 }
 
 /** @returns whether the administrator goes on: "wait" for a lock, "stop" after an error */

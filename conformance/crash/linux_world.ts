@@ -1,18 +1,15 @@
 /**
  * The running Linux: a network namespace with a veth pair and a bpffs of its own, all gone at the end.
  *
- * An administrator is a LinuxBpf: when it dies, its fds are closed. Which programs a packet meets is what is attached to
- * the device's hooks. The calling thread is in the namespace until dispose(), and must not wait.
+ * An administrator is a LinuxBpf: when it dies, its fds are closed. A packet meets what is attached to the device: a test
+ * run of each program, in order. The calling thread is in the namespace until dispose(), and must not wait.
  */
 import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as abi from "../../src/abi/bpf.ts";
-import { assemble } from "../../src/isa/assemble.ts";
-import { encode } from "../../src/isa/codec.ts";
-import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import { Devices, inNetns, type LinuxBpf, linux, newNetns } from "../../src/node/linux/index.ts";
-import { type Admin, objName, World } from "./world.ts";
+import { type Admin, testFrame, World } from "./world.ts";
 
 export class LinuxWorld extends World {
   override readonly host: LinuxBpf;
@@ -38,18 +35,18 @@ export class LinuxWorld extends World {
     return { bpf, exit: () => bpf[Symbol.dispose]() };
   }
 
-  load(bpf: Bpf, progType: number, ...names: readonly string[]): Fd {
-    const ret = progType === abi.BPF_PROG_TYPE_XDP ? abi.XDP_PASS : abi.TCX_NEXT;
-    const insns = encode(assemble(`r0 = ${ret}\nexit`).insns);
-    return bpf.progLoad({ progType, insns, license: "GPL", name: objName(names) }).fd;
+  xdpId(): number | undefined {
+    return this.#devices.list().find((d) => d.ifindex === this.ifindex)?.xdp[0]?.progId;
   }
 
-  packet(): string[] {
-    const [xdp] = this.#devices.list().filter((d) => d.ifindex === this.ifindex);
+  protected receive(): void {
     const tc = this.host.progQuery({ attachType: abi.BPF_TCX_INGRESS, targetIfindex: this.ifindex });
-    const ids = [...xdp!.xdp.map((x) => x.progId), ...tc.progs.map((p) => p.id)];
-    // One program may stand for several parts: "xdp-a-tc-a".
-    return ids.flatMap((id) => this.progName(id).match(/[a-z]+-[a-z]/g) ?? []).sort();
+    for (const id of [this.xdpId(), ...tc.progs.map((p) => p.id)]) {
+      if (id === undefined) continue;
+      const fd = this.host.progGetFdById(id);
+      this.host.progTestRun(fd, { dataIn: testFrame() });
+      this.host.close(fd);
+    }
   }
 
   [Symbol.dispose](): void {

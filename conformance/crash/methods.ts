@@ -8,7 +8,8 @@ import * as abi from "../../src/abi/bpf.ts";
 import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import type { Actor, Method, Step } from "./explore.ts";
 import { PARTS } from "./explore.ts";
-import type { State, World } from "./world.ts";
+import { faultsOf, type Wanted } from "./faults.ts";
+import type { World } from "./world.ts";
 
 type Part = (typeof PARTS)[number];
 
@@ -17,7 +18,7 @@ const HOOKS = {
   tc: { progType: abi.BPF_PROG_TYPE_SCHED_CLS, attachType: abi.BPF_TCX_INGRESS },
 } as const;
 
-const fdOf = ({ fds }: Actor, name: string): Fd => {
+export const fdOf = ({ fds }: Actor, name: string): Fd => {
   const fd = fds.get(name);
   if (fd === undefined) throw new Error(`no step opened '${name}'`);
   return fd;
@@ -163,36 +164,8 @@ function setUpOne(world: World): void {
   exit();
 }
 
-/** What bpffs holds when a set of that version is in place. */
-type Wanted = (version: string) => Readonly<Record<string, string>>;
-
 const links: Wanted = (v) => ({ "links/xdp": `link of xdp-${v}`, "links/tc": `link of tc-${v}` });
 const linksAndSet: Wanted = (v) => ({ ...links(v), "fw/xdp": `xdp-${v}`, "fw/tc": `tc-${v}` });
-
-/** A packet meets one whole set, and bpffs names it and nothing else. */
-function faultsOf({ runs, pins }: State, wanted: Wanted): string[] {
-  const versions = [...new Set(runs.map((name) => name.split("-")[1]!))].sort();
-  const faults: string[] = [];
-  if (runs.length === 0) faults.push("nothing runs");
-  else if (versions.length > 1) faults.push("parts of two sets run");
-  else if (runs.length < PARTS.length) faults.push("a part of the set does not run");
-  // Of two sets, the one with fewer contradictions.
-  const best = (versions.length ? versions : ["a"])
-    .map((v) => compare(pins, wanted(v)))
-    .sort((x, y) => x.length - y.length)[0]!;
-  return [...faults, ...best];
-}
-
-function compare(pins: State["pins"], wanted: Readonly<Record<string, string>>): string[] {
-  const missing = Object.keys(wanted).filter((path) => !(path in pins));
-  const wrong = Object.keys(wanted).filter((path) => path in pins && pins[path] !== wanted[path]);
-  const extra = Object.keys(pins).filter((path) => !(path in wanted));
-  const kinds = (what: string, paths: readonly string[]) =>
-    paths.length
-      ? [`${what} ${[...new Set(paths.map((path) => path.split("/")[0]!.replace(/-.$/, "-NEW")))].join(", ")}`]
-      : [];
-  return [...kinds("missing in", missing), ...kinds("not what runs in", wrong), ...kinds("left behind in", extra)];
-}
 
 export const METHODS: readonly Method[] = [
   {
