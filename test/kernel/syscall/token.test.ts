@@ -46,56 +46,12 @@ function container(delegate: string, body: (c: Container) => void, disabled: 0 |
 
 const ALL = "delegate_cmds=any,delegate_maps=any,delegate_progs=any,delegate_attachs=any";
 const HASH = { mapType: abi.BPF_MAP_TYPE_HASH, keySize: 4, valueSize: 4, maxEntries: 4 };
-const LRU = { ...HASH, mapType: abi.BPF_MAP_TYPE_LRU_HASH };
 const PASS = "r0 = 2\nexit";
-const BTF = Uint8Array.from([0x9f, 0xeb, 1, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
-
 type Act = (user: Process, tokenFd?: Fd) => unknown;
 const withToken = (tokenFd: Fd | undefined) => (tokenFd === undefined ? {} : { tokenFd });
 const map: Act = (user, t) => user.mapCreate({ ...HASH, ...withToken(t) });
-const lru: Act = (user, t) => user.mapCreate({ ...LRU, ...withToken(t) });
-const devmap: Act = (user, t) => user.mapCreate({ ...HASH, mapType: abi.BPF_MAP_TYPE_DEVMAP, ...withToken(t) });
 const xdp: Act = (user, t) => load(user, PASS, withToken(t));
 const kprobe: Act = (user, t) => load(user, PASS, { progType: abi.BPF_PROG_TYPE_KPROBE, ...withToken(t) });
-const cls: Act = (user, t) => load(user, PASS, { progType: abi.BPF_PROG_TYPE_SCHED_CLS, ...withToken(t) });
-const btf: Act = (user, t) => user.btfLoad(BTF, withToken(t));
-
-/** Mount options, what is done, errno with a token; without one all are EPERM. */
-const DELEGATED: readonly [options: string, what: string, act: Act, errno: string][] = [
-  [ALL, "a hash", map, ""],
-  [ALL, "an LRU hash", lru, ""],
-  [ALL, "a devmap", devmap, ""],
-  [ALL, "an XDP program", xdp, ""],
-  [ALL, "a kprobe program", kprobe, ""],
-  [ALL, "a BTF", btf, ""],
-  ["delegate_cmds=map_create,delegate_maps=hash", "a hash", map, ""],
-  ["delegate_cmds=map_create,delegate_maps=hash", "an LRU hash", lru, "EPERM"],
-  ["delegate_cmds=map_create", "a hash", map, "EPERM"],
-  ["delegate_cmds=prog_load,delegate_maps=any", "a hash", map, "EPERM"],
-  ["delegate_cmds=0x1,delegate_maps=0x2", "a hash", map, ""],
-  ["delegate_cmds=prog_load,delegate_progs=xdp,delegate_attachs=any", "an XDP program", xdp, ""],
-  ["delegate_cmds=prog_load,delegate_progs=xdp,delegate_attachs=any", "a tc program", cls, "EPERM"],
-  ["delegate_cmds=prog_load,delegate_progs=xdp", "an XDP program", xdp, "EPERM"],
-  [
-    "delegate_cmds=prog_load:map_create,delegate_progs=xdp,delegate_attachs=cgroup_inet_ingress",
-    "an XDP program",
-    xdp,
-    "",
-  ],
-  ["delegate_cmds=prog_load,delegate_progs=any,delegate_attachs=xdp", "an XDP program", xdp, "EPERM"],
-  ["delegate_cmds=btf_load", "a BTF", btf, ""],
-  ["delegate_cmds=map_create", "a BTF", btf, "EPERM"],
-];
-
-describe("what a token allows", () => {
-  for (const [options, what, act, errno] of DELEGATED) {
-    it(`${what} with ${options}: ${errno || "done"}; without a token EPERM`, () =>
-      container(options, ({ user, token }) => {
-        expect(errnoOf(() => act(user))).toBe("EPERM");
-        expect(errnoOf(() => act(user, token()))).toBe(errno);
-      }));
-  }
-});
 
 function inDirectory({ user, token }: Container): Fd {
   user.fs.mkdir("/bpf/d");
