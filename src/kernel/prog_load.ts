@@ -11,6 +11,7 @@ import { decode } from "../isa/codec.ts";
 import type { AttachProg, FuncInfoRec, LineInfoRec, VerifyInput } from "../verifier/platform.ts";
 import { verify } from "../verifier/verify.ts";
 import type { Fd, ProgLoadAttr, ProgLoadResult } from "./bpf.ts";
+import { applyCoreRelos } from "./core_relos.ts";
 import { imageOf } from "./image.ts";
 import type { KMap } from "./map.ts";
 import { claimProgArray } from "./map_slots.ts";
@@ -187,6 +188,10 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   const btf = attr.progBtfFd === undefined ? undefined : proc.btfAt(attr.progBtfFd);
   const funcInfo = attr.funcInfo ?? new Uint8Array();
   const lineInfo = attr.lineInfo ?? new Uint8Array();
+  const { coreRelos, coreReloRecSize = 16 } = attr;
+  if (btf && coreRelos?.length) {
+    applyCoreRelos(insns, coreRelos, coreReloRecSize, btf.btf, kernel.platform.btf, name);
+  }
   const fdAt = (idx: number): Fd | undefined => attr.fdArray?.[idx];
   const nowUs = kernel.nowUs;
   const input: VerifyInput = {

@@ -69,6 +69,8 @@ function progLoad(call: Call, a: Load): number {
         return records(call, "line_info", a.line_info, a.line_info_cnt, a.line_info_rec_size, LINE_INFO_BYTES);
       },
       get coreRelos() {
+        // Without records of functions or lines Linux does not look at the BTF.
+        if (!infos) return new Uint8Array();
         return records(call, "core_relos", a.core_relos, a.core_relo_cnt, a.core_relo_rec_size, CORE_RELO_BYTES);
       },
       attachBtfId: a.attach_btf_id,
