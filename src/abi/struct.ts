@@ -2,10 +2,9 @@
  * C structs as tables: members in order give a layout, a layout packs and unpacks bytes.
  *
  * Sizes  "u32", "s32" are numbers; "u64" and "ptr" are bigints when unpacked; "ptr" is packed from an address or from
- *        bytes, whose address the caller knows; a number n is n bytes of text with NULs behind. Members are aligned as C does.
+ *        bytes, whose address the caller knows; a number n is n bytes of text with NULs behind, one character
+ *        a byte (names are Latin-1 to Linux). Members are aligned as C does.
  */
-import { fromCString } from "./cstring.ts";
-
 /** Where the bytes that a "ptr" points to lie, for whoever reads the struct: a process on Linux, or a UserMemory. */
 export interface Addresses {
   addressOf(bytes: Uint8Array): number;
@@ -44,6 +43,9 @@ export interface Struct<M extends Members> {
 }
 
 const SIZES = { u8: 1, u16: 2, u32: 4, s32: 4, u64: 8, ptr: 8 } as const;
+
+/** For a character that is no byte: no name may have it. */
+const NO_CHAR = 0x1a;
 
 function sizeOf(kind: Kind): number {
   return typeof kind === "number" ? kind : SIZES[kind];
@@ -98,8 +100,11 @@ export function struct<const M extends Members>(members: M): Struct<M> {
 
 function put(at: Addresses, view: DataView, off: number, kind: Kind, value: unknown): void {
   if (typeof kind === "number") {
-    const text = new TextEncoder().encode(value as string).subarray(0, kind);
-    new Uint8Array(view.buffer, view.byteOffset).set(text, off);
+    const text = value as string;
+    for (let n = 0; n < Math.min(kind, text.length); n++) {
+      const c = text.charCodeAt(n);
+      view.setUint8(off + n, c > 0xff ? NO_CHAR : c);
+    }
     return;
   }
   if (kind === "u8") view.setUint8(off, value as number);
@@ -119,7 +124,11 @@ function putU64(at: Addresses, view: DataView, off: number, value: number | bigi
 }
 
 function take(view: DataView, off: number, kind: Kind): unknown {
-  if (typeof kind === "number") return fromCString(new Uint8Array(view.buffer, off, kind));
+  if (typeof kind === "number") {
+    const bytes = new Uint8Array(view.buffer, off, kind);
+    const end = bytes.indexOf(0);
+    return String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));
+  }
   switch (kind) {
     case "u8":
       return view.getUint8(off);

@@ -185,6 +185,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   checkObjName(name, "program");
 
   const insns = decode(insnBytes);
+  const { logLevel = 0 } = attr;
   const btf = attr.progBtfFd === undefined ? undefined : proc.btfAt(attr.progBtfFd);
   const funcInfo = attr.funcInfo ?? new Uint8Array();
   const lineInfo = attr.lineInfo ?? new Uint8Array();
@@ -219,7 +220,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     attachBtfId,
     attachBtf,
     attachProg: attachProg && attachFacts(attachProg),
-    logLevel: attr.logLevel ?? 0,
+    logLevel,
     complexity: attr.complexity === true,
     nowUs,
   };
@@ -255,11 +256,11 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
   const image = imageOf(verified, { btf: btf?.btf, streams, progType: resolvedType(facts) }, kernel.imageSources);
   const prog = new Prog(kernel, facts, verified, image, [...maps], streams);
   kernel.events.emit({ what: "load", progId: prog.id });
-  const log = cutLog(verified.log, attr.logSize, attr.logLevel ?? 0);
+  const log = cutLog(verified.log, attr.logSize, logLevel);
   return {
     fd: proc.installOwned(prog),
     log,
-    logTrueSize: attr.logLevel ? verified.log.length + 1 : 0,
+    logTrueSize: logLevel ? verified.log.length + 1 : 0,
     stats: verified.stats,
   };
 }

@@ -56,7 +56,7 @@ export class Call {
 
   /** Text up to a NUL, or `max` bytes of it. @throws EFAULT */
   text(addr: bigint, max: number): string {
-    return new TextDecoder("latin1").decode(readText(this.mem, addr, max));
+    return new TextDecoder().decode(readText(this.mem, addr, max));
   }
 }
 

@@ -115,7 +115,9 @@ function testRun(call: Call, a: Run): number {
     call.put(TEST_RUN, { retval: run.retval });
     return 0;
   }
-  return finish(call, a, run);
+  // Live frames leave by themselves; what is given back is the frame that came in.
+  const live = kind === "xdp" && (a.flags & abi.BPF_F_TEST_XDP_LIVE_FRAMES) !== 0;
+  return finish(call, a, live && given.dataIn ? { ...run, dataOut: given.dataIn } : run);
 }
 
 /** Arguments of a traced function are skep's own: Linux calls its test functions, and does not look. */

@@ -41,6 +41,18 @@ rawCalls("the size of the attr", [
 ]);
 
 rawCalls("BPF_MAP_CREATE", [
+  row({
+    name: "a name with letters of Latin-1",
+    ...create,
+    members: () => ({ ...array, map_name: "\u00e9\u00df" }),
+    ret: "fd",
+  }),
+  row({
+    name: "a name with a sign of Latin-1",
+    ...create,
+    members: () => ({ ...array, map_name: "\u00d7" }),
+    ret: "EINVAL",
+  }),
   row({ name: "a name", ...create, members: () => ({ ...array, map_name: "a_b.9" }), ret: "fd" }),
   row({ name: "a name with a space", ...create, members: () => ({ ...array, map_name: "a b" }), ret: "EINVAL" }),
   row({
