@@ -12,7 +12,7 @@ export type DeviceView = Pick<Devices, "list" | "byName" | "filters" | "setXdp">
 /** @throws EOPNOTSUPP a kernel without devices */
 export function devicesOf(bpf: Bpf): DeviceView {
   if (bpf instanceof LinuxBpf) return new Devices(bpf.sys);
-  if (bpf instanceof Process && bpf.kernel instanceof NetKernel) return new SimulatedDevices(bpf, bpf.kernel);
+  if (bpf instanceof Process && bpf.kernel instanceof NetKernel) return new SimulatedDevices(bpf.kernel);
   throw new BpfError(EOPNOTSUPP, "net: this kernel has no devices");
 }
 
@@ -22,11 +22,9 @@ export function openOwnNetns(bpf: Bpf): Fd | undefined {
 }
 
 class SimulatedDevices implements DeviceView {
-  readonly #proc: Process;
   readonly #kernel: NetKernel;
 
-  constructor(proc: Process, kernel: NetKernel) {
-    this.#proc = proc;
+  constructor(kernel: NetKernel) {
     this.#kernel = kernel;
   }
 
@@ -47,8 +45,7 @@ class SimulatedDevices implements DeviceView {
     return [];
   }
 
-  setXdp(ifindex: number, progFd: number, flags: number): void {
-    void [this.#proc, ifindex, progFd, flags];
+  setXdp(): never {
     throw new BpfError(EOPNOTSUPP, "net: this kernel attaches XDP programs by links only");
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as abi from "../../src/abi/bpf.ts";
 import { ATTACH_TYPE_NAMES } from "../../src/abi/enum_names.ts";
 import { BpfError, EINVAL, ENOENT, EOPNOTSUPP } from "../../src/abi/errno.ts";
+import { parseBtf } from "../../src/btf/btf.ts";
 import type { Bpf, Fd, ProgAttachAttr } from "../../src/kernel/bpf.ts";
 import { Process } from "../../src/kernel/process.ts";
 import { cgroupRoot, LinuxBpf, openPath } from "../../src/node/linux/index.ts";
@@ -62,6 +63,9 @@ interface Row {
   readonly attach_type: string;
   readonly attach_flags?: string;
   readonly name: string;
+  readonly attach_btf_name?: string;
+  readonly attach_btf_obj_id?: number;
+  readonly attach_btf_id?: number;
 }
 
 function flagText(flags: number): string {
@@ -76,12 +80,24 @@ function rowsOf(bpf: Bpf, targetFd: Fd, effective: boolean): Row[] {
     const found = query(bpf, attachType, targetFd, effective);
     return (found?.progs ?? []).map(({ id }): Row => {
       const fd = bpf.progGetFdById(id);
-      const { name } = bpf.progInfo(fd);
+      const { name, attachBtfId, attachBtfObjId } = bpf.progInfo(fd);
       bpf.close(fd);
       const flags = effective ? {} : { attach_flags: flagText(found!.attachFlags) };
-      return { id, attach_type: ATTACH_TYPE_NAMES[attachType]!, ...flags, name };
+      return {
+        id,
+        attach_type: ATTACH_TYPE_NAMES[attachType]!,
+        ...flags,
+        name,
+        ...lsmHook(bpf, attachBtfId, attachBtfObjId),
+      };
     });
   });
+}
+
+/** What an LSM program of a cgroup hooks; bpftool has these members for all. */
+function lsmHook(bpf: Bpf, id: number, objId: number) {
+  const name = id === 0 ? "" : parseBtf(bpf.kernelBtf()).nameOf(id);
+  return { attach_btf_name: name, attach_btf_obj_id: objId, attach_btf_id: id };
 }
 
 /** undefined: this kernel has no such attach type. */
@@ -111,6 +127,7 @@ function textOf(rows: readonly Row[], indent = ""): string {
         r.attach_type.padEnd(15),
         (r.attach_flags ?? "").padEnd(15),
         r.name.padEnd(15),
+        r.attach_btf_name ?? "",
       ];
       if (r.attach_flags === undefined) cells.splice(2, 1);
       return `${indent}${cells.join(" ").trimEnd()}\n`;

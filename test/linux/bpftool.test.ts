@@ -4,14 +4,16 @@
  * Left out: what changes between two looks (times, durations), and members that only one of the two versions knows.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
+import { assemble } from "../../src/isa/assemble.ts";
+import { encode } from "../../src/isa/codec.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
-import { type LinuxBpf, linux } from "../../src/node/linux/index.ts";
+import { cgroupRoot, type LinuxBpf, linux } from "../../src/node/linux/index.ts";
 import { cli } from "../support/cli.ts";
 import { frame } from "../support/kernel.ts";
 import { newPinDir, removePinDir, whyNotLinux } from "../support/kernels.ts";
@@ -160,6 +162,39 @@ describe.skipIf(reason)("JSON as bpftool's", () => {
     bpf.objUnpin(path);
     link.close();
     raw.close();
+  });
+
+  it("cgroup show, tree, attach and detach", async () => {
+    const top = join(cgroupRoot(), `skep-${process.pid}-bpftool`);
+    const below = join(top, "below");
+    for (const path of [top, below]) mkdirSync(path);
+    const insns = encode(assemble("r0 = 1\nexit").insns);
+    const load = (name: string, progType: number, expectedAttachType: number) =>
+      bpf.progInfo(bpf.progLoad({ progType, expectedAttachType, insns, license: "GPL", name }).fd).id;
+    try {
+      const ingress = load("skep_in", abi.BPF_PROG_TYPE_CGROUP_SKB, abi.BPF_CGROUP_INET_INGRESS);
+      const device = load("skep_dev", abi.BPF_PROG_TYPE_CGROUP_DEVICE, abi.BPF_CGROUP_DEVICE);
+      const bind = load("skep_bind", abi.BPF_PROG_TYPE_CGROUP_SOCK_ADDR, abi.BPF_CGROUP_INET6_BIND);
+      const attach = (path: string, ...words: string[]) => skep(["cgroup", "attach", path, ...words]);
+      expect(await attach(top, "cgroup_inet_ingress", "id", `${ingress}`, "multi")).toBe(null);
+      expect(await attach(top, "device", "id", `${device}`, "override")).toBe(null);
+      expect(await attach(below, "bind6", "id", `${bind}`)).toBe(null);
+      for (const path of [top, below]) await same(["cgroup", "show", path]);
+      await same(["cgroup", "show", below, "effective"]);
+      await same(["cgroup", "tree", top]);
+      expect(await skep(["cgroup", "show", top])).toHaveLength(2);
+      expect(await skep(["cgroup", "detach", top, "ingress", "id", `${ingress}`])).toBe(null);
+      expect(await skep(["cgroup", "show", top])).toHaveLength(1);
+      const lines = (text: string) =>
+        text
+          .trim()
+          .split("\n")
+          .map((line) => line.trim().split(/ +/));
+      const { out } = await cli(["cgroup", "tree", top, "--kernel", "linux"]);
+      expect(lines(out)).toEqual(lines(execFileSync("bpftool", ["cgroup", "tree", top], { encoding: "utf8" })));
+    } finally {
+      for (const path of [below, top]) rmdirSync(path);
+    }
   });
 
   it("feature probe", async () => {
