@@ -60,6 +60,19 @@ int tail(struct xdp_md *ctx)
 	return 5;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 8);
+} out SEC(".maps");
+
+SEC("?freplace/stage0")
+int redirects(struct xdp_md *ctx)
+{
+	return bpf_redirect_map(&out, 0, 0);
+}
+
 SEC("?freplace/stage0")
 int talks(struct xdp_md *ctx)
 {
