@@ -9,7 +9,7 @@ if [ -z "$clang" ]; then
 	exit 2
 fi
 strip=$(command -v llvm-strip-19 || command -v llvm-strip || true)
-if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(git ls-files 'examples/*.c' 'test/*.c' 'bench/*.c'); fi
+if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(git ls-files 'src/*.c' 'examples/*.c' 'test/*.c' 'bench/*.c'); fi
 for c in "${files[@]}"; do
 	o=${c%.c}.o
 	flags=(-O2 -g -mcpu=v3)

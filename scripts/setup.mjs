@@ -57,7 +57,8 @@ export async function build({ force = false } = {}) {
     "tsconfig.build.json",
     "package.json",
   ];
-  const rebuilt = buildWasm({ force });
+  const { buildObjects } = await import("./build-objects.mjs");
+  const rebuilt = [buildWasm({ force }), buildObjects()].includes(true);
   const source = Math.max(...sources.map((s) => (existsSync(join(root, s)) ? newest(join(root, s)) : 0)));
   if (!rebuilt && !force && existsSync(stamp) && statSync(stamp).mtimeMs > source) return;
   console.error("building ...");

@@ -22,6 +22,18 @@ export { Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export type { Process } from "./kernel/process.ts";
 export { UserBuffers, type UserMemory } from "./kernel/syscall/user_memory.ts";
 export { type AttachOptions, BpfLink } from "./loader/attach.ts";
+export { attachXdp, detachXdp, replaceXdp, type XdpAttachOptions } from "./loader/dispatcher/dispatcher.ts";
+export { hostOptions, type XdpDevices, type XdpHost, type XdpMode } from "./loader/dispatcher/host.ts";
+export type { XdpProgram } from "./loader/dispatcher/order.ts";
+export {
+  actionMask,
+  actionNames,
+  type RunConfig,
+  runConfigOf,
+  type XdpActionName,
+} from "./loader/dispatcher/run_config.ts";
+export { type Component, type XdpStatus, xdpStatus } from "./loader/dispatcher/status.ts";
+export { type LoadedSet, XdpSet } from "./loader/dispatcher/xdp_set.ts";
 export { EventReader } from "./loader/events.ts";
 export { loadAlone, type Verdict } from "./loader/load_alone.ts";
 export { LocalMaps } from "./loader/local_maps.ts";
@@ -43,6 +55,7 @@ export type { DeviceOptions, DeviceStats, NetDevice } from "./net/device.ts";
 export type { Net } from "./net/net.ts";
 export type { Route } from "./net/route.ts";
 export type { Socket, SocketSpec } from "./net/sock.ts";
+export { XdpDeviceView } from "./net/xdp_set.ts";
 export { openSpec } from "./object/open.ts";
 export type * from "./object/spec.ts";
 export type { ComplexityReport, Explanation, PathStep } from "./verifier/explain/explanation.ts";

@@ -11,6 +11,7 @@ import { Net } from "./net.ts";
 import { tcxLinkType } from "./tcx.ts";
 import { testRunners } from "./test_run.ts";
 import { xdpLinkType } from "./xdp_link.ts";
+import { xdpRoots } from "./xdp_set.ts";
 
 /** ifindex of "lo", which is always there. */
 const LOOPBACK = 1;
@@ -27,6 +28,7 @@ export class NetKernel extends Kernel {
     this.linkTypes.register(xdpLinkType(this.net));
     this.linkTypes.register(tcxLinkType(this.net, "ingress"));
     this.linkTypes.register(tcxLinkType(this.net, "egress"));
+    this.roots.push(() => xdpRoots(this.net));
     this.onShutdown.push(() => {
       for (const device of [...this.net.devices]) if (device.ifindex !== LOOPBACK) this.net.removeDevice(device);
       this.net.sockets.clear();

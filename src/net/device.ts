@@ -50,8 +50,10 @@ export class NetDevice {
   onSend: ((packet: Uint8Array) => void) | undefined;
   /** The other end of a veth pair. */
   peer: NetDevice | undefined;
-  /** Attached XDP program; set by its link. */
+  /** Attached XDP program; set by its link, or without one (xdp_set.ts). */
   xdp: Prog | undefined;
+  /** Where the device itself holds the program, and no link does: takes it off. */
+  takeOffXdp: (() => void) | undefined;
   readonly ingress: TcxList;
   readonly egress: TcxList;
   /** Called when the device is removed: links become defunct. */

@@ -12,7 +12,8 @@ import type { Net } from "./net.ts";
 
 const MODES = abi.XDP_FLAGS_SKB_MODE | abi.XDP_FLAGS_DRV_MODE | abi.XDP_FLAGS_HW_MODE;
 
-function check(prog: Prog): void {
+/** May it be on a device? @throws EINVAL */
+export function checkXdp(prog: Prog): void {
   const { expectedAttachType } = prog.facts;
   if (
     prog.type !== abi.BPF_PROG_TYPE_XDP ||
@@ -39,7 +40,7 @@ export function xdpLinkType(net: Net): LinkType {
       const device = net.device(attr.targetIfindex ?? 0);
       if (!device)
         throw new BpfError(EINVAL, `xdp: no device has ifindex ${attr.targetIfindex}`, { ifindex: attr.targetIfindex });
-      check(prog);
+      checkXdp(prog);
       if (device.xdp)
         throw new BpfError(EBUSY, `xdp: ${device.name} has program ${device.xdp.id}`, { ifindex: device.ifindex });
       device.xdp = prog;
@@ -49,7 +50,7 @@ export function xdpLinkType(net: Net): LinkType {
       return {
         forcedDetach: true,
         update(next) {
-          check(next);
+          checkXdp(next);
           device.xdp = next;
         },
         detach() {

@@ -2,4 +2,6 @@
 export default async function setup(): Promise<void> {
   const { buildWasm } = (await import("../../scripts/build-wasm.mjs" as string)) as { buildWasm(): boolean };
   buildWasm();
+  const { buildObjects } = (await import("../../scripts/build-objects.mjs" as string)) as { buildObjects(): boolean };
+  buildObjects();
 }
