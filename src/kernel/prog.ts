@@ -106,6 +106,10 @@ export class Prog extends KObject {
     kernel.progs.add(this);
   }
 
+  get kernel(): Kernel {
+    return this.#kernel;
+  }
+
   get name(): string {
     return this.facts.name;
   }

@@ -160,8 +160,13 @@ describe("perf links on both kernels", () => {
     ];
     j.take();
     call();
+    let seen = j.take();
     // Threads of Node may ask for the time meanwhile.
-    expect(j.take()).toMatch(skep ? /^321$/ : /321/);
+    for (let tries = 0; !skep && !/321/.test(seen) && tries < 20; tries++) {
+      call();
+      seen = j.take();
+    }
+    expect(seen).toMatch(skep ? /^321$/ : /321/);
     const first = links[2]!;
     expect(bpf.linkInfo(first)).toMatchObject({
       type: abi.BPF_LINK_TYPE_PERF_EVENT,

@@ -60,7 +60,7 @@ export class TraceHooks {
   readonly runner: TraceRunner;
   /** Processes in a system call: calls that it makes in turn are its own. */
   readonly inSyscall = new Set<Task>();
-  readonly #kernel: Kernel;
+  readonly kernel: Kernel;
   readonly #defined = new Set<string>();
   /** By function, newest first. */
   readonly #funcs = new Map<string, FuncSlot[]>();
@@ -68,7 +68,7 @@ export class TraceHooks {
   readonly #tracepoints = new Map<string, TracepointSlot[]>();
 
   constructor(kernel: Kernel) {
-    this.#kernel = kernel;
+    this.kernel = kernel;
     this.runner = new TraceRunner(kernel);
     this.kallsyms = new Kallsyms(() => kernel.platform.btf);
   }
@@ -84,7 +84,7 @@ export class TraceHooks {
   }
 
   hasTracepoint(name: string): boolean {
-    if (this.#defined.has(name) || (this.#kernel.platform.btf?.byName(BTF_TRACE + name, BTF_KIND_TYPEDEF) ?? 0) > 0) {
+    if (this.#defined.has(name) || (this.kernel.platform.btf?.byName(BTF_TRACE + name, BTF_KIND_TYPEDEF) ?? 0) > 0) {
       return true;
     }
     for (const event of TRACEPOINTS.values()) if (event.name === name && event.category !== "syscalls") return true;
@@ -149,12 +149,12 @@ export class TraceHooks {
       this.#returnProbes(ip, slots, ret, sessions);
       return ret;
     } finally {
-      for (const cookie of sessions.values()) this.#kernel.memory.free(cookie);
+      for (const cookie of sessions.values()) this.kernel.memory.free(cookie);
     }
   }
 
   #entryProbes(ip: bigint, slots: readonly FuncSlot[], args: readonly bigint[], sessions: Map<FuncSlot, VAddr>): void {
-    const { memory } = this.#kernel;
+    const { memory } = this.kernel;
     const probe = (slot: FuncSlot, session?: Session) =>
       withEntryRegs(memory, ip, args, (ctx) => this.runner.run(slot, ctx, "any", session));
     for (const slot of slots) if (slot.hook === "kprobe") probe(slot);
@@ -175,7 +175,7 @@ export class TraceHooks {
     if (!slots.some((s) => s.hook in TRAMPOLINE_RULE)) return body();
     const run = (slot: FuncSlot, words: readonly bigint[]): bigint =>
       withArgs(
-        this.#kernel.memory,
+        this.kernel.memory,
         wordBytes(words),
         args.length,
         (ctx) => this.runner.run(slot, ctx, TRAMPOLINE_RULE[slot.hook as keyof typeof TRAMPOLINE_RULE]) ?? 0n,
@@ -195,7 +195,7 @@ export class TraceHooks {
 
   #returnProbes(ip: bigint, slots: readonly FuncSlot[], ret: bigint, sessions: ReadonlyMap<FuncSlot, VAddr>): void {
     const probe = (slot: FuncSlot, session?: Session) =>
-      withReturnRegs(this.#kernel.memory, ip, ret, (ctx) => this.runner.run(slot, ctx, "any", session));
+      withReturnRegs(this.kernel.memory, ip, ret, (ctx) => this.runner.run(slot, ctx, "any", session));
     for (const slot of slots) {
       const cookie = sessions.get(slot);
       if (slot.hook === "multi_ret") probe(slot);
@@ -221,19 +221,19 @@ export class TraceHooks {
   }
 
   #runRaw(slot: Slot, words: readonly bigint[]): void {
-    const { memory } = this.#kernel;
+    const { memory } = this.kernel;
     withArgs(memory, wordBytes(words), words.length, (ctx) => this.runner.run(slot, ctx, "self"));
   }
 
   #runPerf(slot: Slot, entry: Tracepoint | undefined, words: readonly bigint[]): void {
     if (!entry) return;
-    const record = writeRecord(this.#kernel, entry, words);
+    const record = writeRecord(this.kernel, entry, words);
     this.withRecord(record, (ctx) => this.runner.run(slot, ctx, "any" satisfies Recursion));
   }
 
   /** A record as a program's context: its first 8 bytes are Linux's pointer to the registers, which programs cannot read. */
   withRecord<T>(record: Uint8Array, body: (ctx: VAddr) => T): T {
-    const { memory } = this.#kernel;
+    const { memory } = this.kernel;
     return withContext(memory, record.length, {}, (ctx) => {
       memory.writeBytes(ctx, record);
       return body(ctx);

@@ -17,6 +17,7 @@ import type { Prog } from "../prog.ts";
 import { BTF_TRACE, type FuncHook } from "./hooks.ts";
 import { KPROBE_MULTI_LINK, UPROBE_MULTI_LINK } from "./multi_links.ts";
 import { PERF_LINK } from "./perf_event.ts";
+import { attachToProg, progTarget } from "./prog_target.ts";
 
 /** BPF_MAX_TRAMP_LINKS. */
 const MAX_TRAMP_LINKS = 38;
@@ -76,16 +77,20 @@ const TRACING_LINK: LinkType = {
     const hookOf = FUNC_HOOKS[prog.facts.expectedAttachType]!;
     const cookie = attr.cookie ?? 0n;
     const { attachProg, attachBtfId, expectedAttachType } = prog.facts;
-    const place = attachProg ? progFunction(attachProg, func) : func;
+    const at = attachProg && progTarget(prog);
+    const place = at?.place ?? func;
     checkRoom(kernel, prog, place, func);
-    const detach = kernel.traceHooks.attach(place, hookOf(kernel, prog), { prog, cookie });
+    const slot = { prog, cookie };
+    const hook = hookOf(kernel, prog);
+    const { traceHooks } = kernel;
+    const detach = at ? attachToProg(traceHooks, at, hook, slot) : traceHooks.attach(place, hook, slot);
     const info: Partial<LinkInfo> = {
       attachType: expectedAttachType,
-      targetObjId: attachProg ? attachProg.id : VMLINUX_OBJ_ID,
+      targetObjId: at ? at.target.id : VMLINUX_OBJ_ID,
       targetBtfId: attachBtfId,
       ...(cookie ? { cookie } : {}),
     };
-    return { detach, info: () => info };
+    return { detach, info: () => info, holds: () => (at ? [at.target] : []) };
   },
 };
 
@@ -97,11 +102,6 @@ export const TRACING_LINKS: readonly LinkType[] = [
   UPROBE_MULTI_LINK,
   ITER_LINK,
 ];
-
-/** The name under which a function of a program is called through TraceHooks. */
-export function progFunction(prog: Prog, func: string): string {
-  return `prog ${prog.id} ${func}`;
-}
 
 function checkExpected(prog: Prog, attr: LinkCreateAttr): void {
   const { expectedAttachType } = prog.facts;
