@@ -105,12 +105,13 @@ int tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+u32 only_fd;
 u32 files_seen;
 
 SEC("iter/task_file")
 int files(struct bpf_iter__task_file *ctx)
 {
-	if (ctx->task && ctx->file && ctx->task->tgid == only_pid)
+	if (ctx->task && ctx->file && ctx->task->tgid == only_pid && ctx->fd == only_fd)
 		files_seen++;
 	return 0;
 }
