@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { LIBXDP, REPLACE_SET } from "./crash/dispatcher_methods.ts";
 import { explore } from "./crash/explore.ts";
 import { METHODS } from "./crash/methods.ts";
-import { SkepWorld } from "./crash/skep_world.ts";
+import { SkepWorld, worldKernel } from "./crash/skep_world.ts";
 import { reportTable } from "./crash/table.ts";
 
 const { values } = parseArgs({ options: { switches: { type: "string", default: "3" } } });
@@ -19,6 +19,6 @@ if (!Number.isInteger(switches) || switches < 1) {
   console.error("a number of at least 1 is wanted for --switches");
   process.exit(2);
 }
-console.log(
-  reportTable([...METHODS, LIBXDP, REPLACE_SET].map((method) => explore(method, () => new SkepWorld(), switches))),
-);
+const kernel = worldKernel();
+const reports = [...METHODS, LIBXDP, REPLACE_SET].map((m) => explore(m, () => new SkepWorld(kernel), switches));
+console.log(reportTable(reports));

@@ -12,10 +12,10 @@ export class SkepWorld extends World {
   override readonly host: Process;
   override readonly bpffs = BPFFS_ROOT;
 
-  constructor() {
+  /** @param kernel an empty one, which is empty again at the end */
+  constructor(kernel: NetKernel = worldKernel()) {
     super();
-    // The interpreter: a program that lives for a few steps is not worth a WebAssembly module.
-    this.kernel = createKernel({ random: () => 7, engine: "interp" });
+    this.kernel = kernel;
     this.host = this.kernel.spawn({ comm: "host" });
     this.device = this.kernel.net.addDevice({ name: "eth0" });
   }
@@ -44,4 +44,9 @@ export class SkepWorld extends World {
     this.kernel.shutdown();
     this.kernel.assertEmpty();
   }
+}
+
+/** Programs that live for a few steps are not worth a WebAssembly module, so they are interpreted. */
+export function worldKernel(): NetKernel {
+  return createKernel({ random: () => 7, engine: "interp" });
 }

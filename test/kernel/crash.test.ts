@@ -7,14 +7,15 @@ import { LIBXDP, REPLACE_SET } from "../../conformance/crash/dispatcher_methods.
 import { explore, interleavings, type Method } from "../../conformance/crash/explore.ts";
 import { onLinux } from "../../conformance/crash/linux_world.ts";
 import { METHODS } from "../../conformance/crash/methods.ts";
-import { SkepWorld } from "../../conformance/crash/skep_world.ts";
+import { SkepWorld, worldKernel } from "../../conformance/crash/skep_world.ts";
 import { reportTable } from "../../conformance/crash/table.ts";
 import { BpfError, EPERM } from "../../src/abi/errno.ts";
 import { BPFFS_ROOT } from "../../src/kernel/bpffs/super_block.ts";
 import { whyNotLinux } from "../support/kernels.ts";
 
 describe("replacing a program set", () => {
-  const reports = [...METHODS, LIBXDP, REPLACE_SET].map((method) => explore(method, () => new SkepWorld()));
+  const kernel = worldKernel();
+  const reports = [...METHODS, LIBXDP, REPLACE_SET].map((method) => explore(method, () => new SkepWorld(kernel)));
   const of = (name: string) => reports.find((r) => r.method === name)!;
   console.log(reportTable(reports));
 
