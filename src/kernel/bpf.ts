@@ -575,6 +575,8 @@ export interface Bpf {
   progAttach?(attr: ProgAttachAttr): void;
   progDetach?(attr: ProgAttachAttr): void;
   progQuery?(attr: ProgQueryAttr): ProgQueryResult;
+  /** Functions that kprobes attach to (/proc/kallsyms), by address; in-process kernels. */
+  kernelFunctions?(): Iterable<{ readonly name: string; readonly address: bigint }>;
   /** perf_event_open(2) of events that sample or are attached to by hand. The event is disabled. */
   perfEventOpen?(target: PerfEventTarget): Fd;
   /** PERF_EVENT_IOC_SET_BPF: the event holds the program. */

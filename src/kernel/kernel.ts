@@ -189,7 +189,10 @@ export class Kernel {
     this.runtime = new CpuRuntime(this.memory, {
       monotonicNs: () => this.nowNs(),
       random,
-      printk: options.printk ?? (() => {}),
+      printk: (line) => {
+        this.traceHooks.printk(line);
+        options.printk?.(line);
+      },
       services: this.#services as RuntimeServices,
       resolveTailCall: (mapAddr, index) => this.#tailCallTarget(mapAddr, index),
     });

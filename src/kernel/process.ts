@@ -468,6 +468,11 @@ export class Process extends Task implements Bpf {
     return this.as(() => this.installOwned(perfAttach(this, this.progAt(progFd), target, cookie)));
   }
 
+  *kernelFunctions(): Iterable<{ readonly name: string; readonly address: bigint }> {
+    const { kallsyms } = this.kernel.traceHooks;
+    for (const name of kallsyms.names()) yield { name, address: kallsyms.addressOf(name) };
+  }
+
   perfEventOpen(target: PerfEventTarget): Fd {
     return this.as(() => this.installOwned(new PerfEvent(this.kernel, target)));
   }

@@ -6,7 +6,7 @@
  */
 
 import * as abi from "../abi/bpf.ts";
-import { BpfError, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOENT, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Bpf, Fd, LinkCreateAttr, LinkInfo, PerfTarget } from "../kernel/bpf.ts";
 import type { SecAttach } from "../progs/sec.ts";
 import { pinAt } from "./pin.ts";
@@ -215,13 +215,26 @@ const tracepointTarget: Target = (p) => {
   return category && name ? { kind: "tracepoint", category, name } : undefined;
 };
 
+/** The functions that a section names, by name or by a pattern with * and ?. */
+function matching(p: Attachable): { readonly symbols: readonly string[] } | undefined {
+  const { attachTarget } = p;
+  if (attachTarget === "" || attachTarget.includes(":")) return undefined;
+  if (!/[*?]/.test(attachTarget)) return { symbols: [attachTarget] };
+  if (!p.bpf.kernelFunctions) return undefined;
+  const text = attachTarget.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+  const pattern = new RegExp(`^${text.replaceAll("*", ".*").replaceAll("?", ".")}$`);
+  const symbols = [...p.bpf.kernelFunctions()].map((f) => f.name).filter((name) => pattern.test(name));
+  if (symbols.length === 0)
+    throw new BpfError(ENOENT, `${p.where}: no function of the kernel is like '${attachTarget}'`);
+  return { symbols };
+}
+
 function multi(p: Attachable, o: AttachOptions): Fd {
   if (!p.bpf.perfAttach) {
     throw new BpfError(EOPNOTSUPP, `${p.where}: attaches to symbols of a running kernel; wanted testRun()`);
   }
   const ret = isRet(p.section) ? { flags: 1 } : {};
-  const one = p.attachTarget !== "" && !/[*?:]/.test(p.attachTarget) ? { symbols: [p.attachTarget] } : undefined;
-  const chosen = o.multi ?? one;
+  const chosen = o.multi ?? matching(p);
   if (!chosen) throw new BpfError(EINVAL, `${p.where}: '${p.attachTarget}' is a pattern; wanted attach({ multi })`);
   return create(p, o, { multi: { ...ret, ...chosen } });
 }

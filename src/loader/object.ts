@@ -172,7 +172,7 @@ export class BpfObject {
     this.#types = types;
     try {
       const structOps = this.#convertStructOps(types);
-      const externs = resolveKsyms(this.spec, types, options.kallsyms);
+      const externs = resolveKsyms(this.spec, types, options.kallsyms ?? symbolsOf(bpf));
       this.#fillKconfig(options);
       this.#btfFd = this.#loadBtf(bpf);
       this.#createMaps(bpf, structOps, pins);
@@ -349,6 +349,16 @@ export class BpfObject {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Addresses of the kernel's functions, where the kernel is in this process. */
+function symbolsOf(bpf: Bpf): LoadOptions["kallsyms"] {
+  if (!bpf.kernelFunctions) return undefined;
+  let symbols: Map<string, bigint> | undefined;
+  return (name) => {
+    symbols ??= new Map([...(bpf.kernelFunctions?.() ?? [])].map((f) => [f.name, f.address]));
+    return symbols.get(name);
+  };
 }
 
 function targetsOf(structOps: ReadonlyMap<BpfMap, KernelStructOps>): Map<string, StructOpsTarget> {

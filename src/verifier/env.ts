@@ -228,8 +228,11 @@ export class VerifierEnv {
   insnProcessed = 0;
   /** End of the context that the program accesses. */
   maxCtxOffset = 0;
-  /** How far the program reads buffers, and how far it uses those that it may write (aux->max_rdonly_access, max_rdwr_access). */
-  readonly bufAccess = { rdonly: 0, rdwr: 0 };
+  /**
+   * How far the program reads buffers, uses those that it may write, and a tracepoint's (aux->max_rdonly_access,
+   * max_rdwr_access, max_tp_access).
+   */
+  readonly bufAccess = { rdonly: 0, rdwr: 0, tracepoint: 0 };
   jmpsProcessed = 0;
   totalStates = 0;
   peakStates = 0;

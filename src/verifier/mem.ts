@@ -389,7 +389,13 @@ function checkBuffer(env: VerifierEnv, what: string, regno: number, off: number,
 }
 
 /** check_buffer_access(): the size of the buffer is known only when the program attaches. */
-function useBuffer(env: VerifierEnv, what: "rdonly" | "rdwr", regno: number, off: number, size: number): void {
+function useBuffer(
+  env: VerifierEnv,
+  what: keyof VerifierEnv["bufAccess"],
+  regno: number,
+  off: number,
+  size: number,
+): void {
   checkBuffer(env, what, regno, off, size);
   env.bufAccess[what] = Math.max(env.bufAccess[what], off + size);
 }
@@ -459,7 +465,7 @@ export function checkMemAccess(
     checkSockAccess(env, insnIdx, regno, off, size, t);
     if (valueRegno >= 0) markRegUnknown(env, env.reg(valueRegno));
   } else if (type === PTR_TO_TP_BUFFER) {
-    checkBuffer(env, "tracepoint", regno, off, size);
+    useBuffer(env, "tracepoint", regno, off, size);
     unknownOnRead(env, t, valueRegno);
   } else if (base === PTR_TO_BTF_ID && !typeMayBeNull(type)) {
     checkPtrToBtfAccess(env, regno, off, size, t, valueRegno);

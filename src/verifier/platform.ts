@@ -222,8 +222,8 @@ export interface VerifiedProg {
   readonly log: string;
   /** End of the context that the program reads or writes (aux->max_ctx_offset). */
   readonly maxCtxOffset: number;
-  /** Bytes of keys and of values that an iterator of map elements uses. */
-  readonly bufAccess: { readonly rdonly: number; readonly rdwr: number };
+  /** Bytes of keys and of values that an iterator of map elements uses, and of the buffer of a writable tracepoint. */
+  readonly bufAccess: { readonly rdonly: number; readonly rdwr: number; readonly tracepoint: number };
   readonly sleepable: boolean;
   readonly hasTailCall: boolean;
   readonly changesPktData: boolean;

@@ -1,9 +1,11 @@
 /** Links of tracing programs: order at one function, contexts, cookies, recursion, errors and info. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
 import type { Fd, LinkCreateAttr } from "../../src/kernel/bpf.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
+import { openObject } from "../../src/loader/object.ts";
 import { load, withKernel } from "../support/kernel.ts";
 import { Journal, KPROBE, on } from "../support/trace.ts";
 
@@ -177,35 +179,30 @@ describe("sessions", () => {
     }));
 });
 
-describe("recursion", () => {
-  it("a raw tracepoint program does not run inside itself, another does; misses are counted", () =>
-    withKernel((kernel, proc) => {
-      const j = new Journal(proc);
-      const outer = j.prog(1, { progType: abi.BPF_PROG_TYPE_RAW_TRACEPOINT }, "call get_smp_processor_id\n r0 = 0");
-      const other = j.prog(2, { progType: abi.BPF_PROG_TYPE_RAW_TRACEPOINT });
-      proc.rawTracepointOpen(outer, "netif_rx");
-      proc.rawTracepointOpen(other, "netif_rx");
-      // The program's helper passes the tracepoint again.
-      const { runner } = kernel.traceHooks;
-      const run = runner.run.bind(runner);
-      let depth = 0;
-      runner.run = (slot, ctx, rule, session) => {
-        const prog = kernel.progs.at(proc.progInfo(outer).id);
-        if (slot.prog !== prog || depth > 0) return run(slot, ctx, rule, session);
-        depth++;
-        const real = prog.run.bind(prog);
-        prog.run = (at, engine) => {
-          prog.run = real;
-          kernel.traceHooks.tracepoint("net", "netif_rx", [0n]);
-          return real(at, engine);
-        };
-        return run(slot, ctx, rule, session);
-      };
-      kernel.traceHooks.tracepoint("net", "netif_rx", [0n]);
-      expect(j.take()).toBe("212");
-      expect(proc.progInfo(outer).recursionMisses).toBe(1n);
-      expect(proc.progInfo(other).recursionMisses).toBe(0n);
-    }));
+describe("patterns", () => {
+  for (const engine of ["jit", "interp"] as const) {
+    it(`one program on many functions, and a session on each (${engine})`, () =>
+      withKernel(
+        (kernel, proc) => {
+          const obj = openObject(readFileSync(new URL("progs/multi.o", import.meta.url)), { name: "multi.o" }).load(
+            proc,
+          );
+          const many = obj.progs["many"]!.attach();
+          const around = obj.progs["around"]!.attach();
+          const count = many.info().kprobeMulti!.count;
+          expect(count).toBeGreaterThan(7);
+          call(kernel, "bpf_fentry_test2", [2n, 3n], 5n);
+          call(kernel, "bpf_fentry_test3", [4n, 5n, 6n], 15n);
+          call(kernel, "bpf_fentry_test4", [7n, 8n, 9n, 10n], 34n);
+          expect(["hits", "hits2", "hits3"].map((name) => obj.bss[name])).toEqual([3n, 1n, 1n]);
+          expect(["entries", "returns", "sum"].map((name) => obj.bss[name])).toEqual([3n, 2n, 205n + 734n]);
+          many.close();
+          around.close();
+          obj.close();
+        },
+        { engine },
+      ));
+  }
 });
 
 describe("errors", () => {

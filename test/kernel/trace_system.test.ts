@@ -87,6 +87,25 @@ describe("system calls", () => {
     }));
 });
 
+describe("recursion", () => {
+  const text =
+    "r1 = 0x0a6c6c6577 ll\n *(u64 *)(r10 - 16) = r1\n r1 = r10\n r1 += -16\n r2 = 6\n call trace_printk\n r0 = 0";
+
+  onKernels("a program that prints, on the tracepoint of printing, does not run inside itself; another does", (bpf) => {
+    const j = new Journal(bpf);
+    const prints = j.prog(1, RAW_TP, text, onlyIn(pidOf(bpf)));
+    const listens = j.prog(2, RAW_TP, "", onlyIn(pidOf(bpf)));
+    const starter = j.prog(3, { progType: abi.BPF_PROG_TYPE_SYSCALL, progFlags: abi.BPF_F_SLEEPABLE }, text);
+    const links = [prints, listens].map((prog) => bpf.rawTracepointOpen(prog, "bpf_trace_printk"));
+    bpf.progTestRun(starter);
+    for (const link of links) bpf.close(link);
+    // 3 prints: 1 prints, of which 2 alone is told, then 2 is told of what 3 printed.
+    expect(j.take()).toBe("3122");
+    expect(bpf.progInfo(prints).recursionMisses).toBe(1n);
+    expect(bpf.progInfo(listens).recursionMisses).toBe(0n);
+  });
+});
+
 describe("LSM programs", () => {
   it("refuse commands, maps and programs with their errno; nothing is left of what was refused", () =>
     withKernel((kernel, proc) => {
@@ -241,6 +260,15 @@ describe("perf links on both kernels", () => {
     for (const link of links) expect(bpf.linkInfo(link)).toMatchObject({ tpName: "sys_enter", cookie: 9n });
     for (const link of links) bpf.close(link);
     expect(() => bpf.rawTracepointOpen(j.prog(1, RAW_TP), "no_such_tracepoint")).toThrow("ENOENT");
+    // sys_enter has two arguments.
+    const third = j.prog(1, RAW_TP, "r1 = *(u64 *)(r6 + 16)");
+    expect(() => bpf.rawTracepointOpen(third, "sys_enter")).toThrow("EINVAL");
+    const writable = j.prog(
+      1,
+      { progType: abi.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE },
+      "r1 = *(u64 *)(r6 + 0)\n r1 = *(u64 *)(r1 + 0)",
+    );
+    expect(() => bpf.rawTracepointOpen(writable, "sys_enter")).toThrow("EINVAL");
     expect(() => bpf.rawTracepointOpen(j.prog(1, KPROBE), "sys_enter")).toThrow("EINVAL");
     const link = bpf.rawTracepointOpen(j.prog(1, RAW_TP), "sched_process_exit");
     expect(() => bpf.linkUpdate(link, j.prog(1, RAW_TP))).toThrow("EINVAL");

@@ -40,6 +40,7 @@ typedef u8 blk_status_t;
 typedef void (*btf_trace_block_rq_complete)(void *, struct request *, blk_status_t, unsigned int);
 typedef void (*btf_trace_block_rq_insert)(void *, struct request *);
 typedef void (*btf_trace_block_rq_issue)(void *, struct request *);
+typedef void (*btf_trace_bpf_trace_printk)(void *, const char *);
 typedef void (*btf_trace_cgroup_mkdir)(void *, struct cgroup *, const char *);
 typedef void (*btf_trace_cgroup_rmdir)(void *, struct cgroup *, const char *);
 typedef void (*btf_trace_consume_skb)(void *, struct sk_buff *, void *);

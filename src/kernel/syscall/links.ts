@@ -135,12 +135,12 @@ function kprobeMulti(call: Call): Partial<LinkCreateAttr> {
   checkFlags("kprobe_multi", a.multi_flags, 1);
   if ((a.addrs === 0n) === (a.syms === 0n)) refuse(EINVAL, "kprobe_multi: symbols or addresses are wanted, not both");
   checkCount(a.cnt);
-  const symbols = a.syms
-    ? u64s(call, a.syms, a.cnt).map((at) => call.text(at, KSYM_NAME_LEN))
-    : refuse(EINVAL, "kprobe_multi: functions have no addresses here; symbols are wanted");
+  const targets = a.syms
+    ? { symbols: u64s(call, a.syms, a.cnt).map((at) => call.text(at, KSYM_NAME_LEN)) }
+    : { addrs: u64s(call, a.addrs, a.cnt) };
   return {
     multi: {
-      symbols,
+      ...targets,
       flags: a.multi_flags,
       ...(a.cookies ? { cookies: u64s(call, a.cookies, a.cnt) } : {}),
     },
@@ -160,6 +160,7 @@ function uprobeMulti(call: Call): Partial<LinkCreateAttr> {
       offsets: u64s(call, a.offsets, a.cnt),
       flags: a.multi_flags,
       pid: a.pid,
+      ...(a.ref_ctr_offsets ? { refCtrOffsets: u64s(call, a.ref_ctr_offsets, a.cnt) } : {}),
       ...(a.cookies ? { cookies: u64s(call, a.cookies, a.cnt) } : {}),
     },
   };

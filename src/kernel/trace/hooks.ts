@@ -13,11 +13,12 @@
 import { BTF_KIND_TYPEDEF } from "../../btf/kinds.ts";
 import type { VAddr } from "../../memory/memory.ts";
 import type { Kernel } from "../kernel.ts";
+import { StructScope } from "../structs/scope.ts";
 import type { Task } from "../task.ts";
 import { withArgs, withContext, withEntryRegs, withReturnRegs, wordBytes } from "./context.ts";
 import { Kallsyms } from "./kallsyms.ts";
 import { type Recursion, type Session, type Slot, TraceRunner } from "./run.ts";
-import { findTracepoint, TRACEPOINTS, type Tracepoint, writeRecord } from "./tracepoints.ts";
+import { findTracepoint, PRINTK, TRACEPOINTS, type Tracepoint, writeRecord } from "./tracepoints.ts";
 
 /** Raw tracepoints are typedefs of this prefix in the BTF. */
 export const BTF_TRACE = "btf_trace_";
@@ -89,6 +90,13 @@ export class TraceHooks {
     }
     for (const event of TRACEPOINTS.values()) if (event.name === name && event.category !== "syscalls") return true;
     return false;
+  }
+
+  /** Arguments of a raw tracepoint, its data not counted; undefined where the BTF does not tell. */
+  tracepointArgs(name: string): number | undefined {
+    const { btf } = this.kernel.platform;
+    const typedef = btf?.byName(BTF_TRACE + name, BTF_KIND_TYPEDEF) ?? 0;
+    return btf && typedef ? btf.vlen(btf.ref(btf.ref(typedef))) - 1 : undefined;
   }
 
   /** No program is attached to any function or tracepoint. */
@@ -218,6 +226,13 @@ export class TraceHooks {
       if (slot.perf) this.#runPerf(slot, entry, words);
       else this.#runRaw(slot, words.slice(0, nArgs));
     }
+  }
+
+  /** bpf_trace_printk() and others pass a tracepoint with their text. */
+  printk(line: string): void {
+    if (!this.#tracepoints.has(PRINTK.name)) return;
+    using scope = new StructScope(this.kernel);
+    this.tracepoint(PRINTK.category, PRINTK.name, [BigInt(scope.text(line))]);
   }
 
   #runRaw(slot: Slot, words: readonly bigint[]): void {

@@ -32,6 +32,16 @@ function attachRaw(kernel: Kernel, prog: Prog, name: string, cookie: bigint): At
   if (!kernel.traceHooks.hasTracepoint(name)) {
     throw new BpfError(ENOENT, `program '${prog.name}': there is no tracepoint '${name}'`, { name });
   }
+  const words = kernel.traceHooks.tracepointArgs(name);
+  if (words !== undefined && prog.verified.maxCtxOffset > 8 * words) {
+    const reads = `reads ${prog.verified.maxCtxOffset} bytes`;
+    throw new BpfError(EINVAL, `program '${prog.name}' ${reads}; tracepoint '${name}' has ${words} arguments`, {
+      name,
+    });
+  }
+  if (prog.verified.bufAccess.tracepoint > 0) {
+    throw new BpfError(EINVAL, `program '${prog.name}': tracepoint '${name}' has no buffer to write`, { name });
+  }
   const detach = kernel.traceHooks.attachTracepoint(name, { prog, cookie }, false);
   return { detach, info: () => ({ tpName: name, ...(cookie ? { cookie } : {}) }) };
 }

@@ -82,7 +82,6 @@ export class TraceRunner {
     else if (rule === "any") this.#anyActive = true;
     try {
       return this.#kernel.running(() => {
-        prog.runCount++;
         const lo = prog.run(ctx);
         return BigInt.asIntN(64, (BigInt(memory.readU32(memory.cpuCtx + CPU_CTX.retHi)) << 32n) | BigInt(lo));
       });

@@ -57,6 +57,10 @@ const deviceName =
     k.structs.readText("net_device", Number(args[n] ?? 0n), "name");
 const swap16 = (v: bigint): bigint => ((v & 0xffn) << 8n) | ((v >> 8n) & 0xffn);
 
+function textAt({ memory }: Kernel, at: number): string {
+  return new TextDecoder().decode(memory.u8.slice(at, memory.u8.indexOf(0, at)));
+}
+
 /** DECLARE_EVENT_CLASS(net_dev_template). */
 const NET_DEV = [
   pointer("skbaddr", 0),
@@ -64,7 +68,15 @@ const NET_DEV = [
   text("name", deviceOf(0)),
 ];
 
+/** What bpf_trace_printk() passes. */
+export const PRINTK: Tracepoint = {
+  category: "bpf_trace",
+  name: "bpf_trace_printk",
+  members: [text("bpf_string", (k, a) => textAt(k, Number(a[0] ?? 0n)))],
+};
+
 const EVENTS: readonly Tracepoint[] = [
+  PRINTK,
   {
     category: "skb",
     name: "kfree_skb",
