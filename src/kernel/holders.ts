@@ -26,6 +26,7 @@ export function* roots(kernel: Kernel): Iterable<Root> {
   for (const ns of mountNamespaces) for (const { at, fs } of ns.mounts) yield { who: `mount at ${at}`, obj: fs };
   yield { who: "kernel", obj: kernel.initNetns };
   for (const cgroup of kernel.cgroups.root.descendants()) yield { who: `cgroup ${cgroup.path}`, obj: cgroup };
+  for (const obj of kernel.heldByRuns()) yield { who: "run in progress", obj };
   for (const list of kernel.roots) yield* list();
 }
 

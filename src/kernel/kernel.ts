@@ -37,7 +37,7 @@ import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
 import { NetNs } from "./netns.ts";
 import { ObjHeap } from "./obj_heap.ts";
-import { IdTable, type Root } from "./objects.ts";
+import { IdTable, type KObject, type Root } from "./objects.ts";
 import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
 import { CpuRuntime } from "./runtime.ts";
@@ -152,7 +152,7 @@ export class Kernel {
   #nextPid = 1;
   #baseBytes: number;
   #runDepth = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly work: () => void; readonly holds: readonly KObject[] }[] = [];
   #caller: Task | undefined;
   #nextNsIno = FIRST_NS_INO + 1;
 
@@ -325,10 +325,18 @@ export class Kernel {
     }
   }
 
-  /** Does the work while no program is in the middle of a run: now, or before anything else after the outermost run. */
-  betweenRuns(work: () => void): void {
+  /**
+   * Does the work while no program is in the middle of a run: now, or before anything else after the outermost run (a grace
+   * period). `holds` are references that the work gives up.
+   */
+  betweenRuns(work: () => void, holds: readonly KObject[] = []): void {
     if (this.#runDepth === 0) work();
-    else this.#waiting.push(work);
+    else this.#waiting.push({ work, holds });
+  }
+
+  /** References that runs in progress keep. */
+  *heldByRuns(): Iterable<KObject> {
+    for (const { holds } of this.#waiting) yield* holds;
   }
 
   /** Runs `body`, in which programs run; after the outermost one, deferred work is done. */
@@ -342,7 +350,7 @@ export class Kernel {
   }
 
   #quiescent(): void {
-    for (const work of this.#waiting.splice(0)) work();
+    for (const { work } of this.#waiting.splice(0)) work();
     const core = this.memory.exports<{ rcu_pending(): number; rcu_quiescent(): void }>();
     if (core.rcu_pending()) core.rcu_quiescent();
     for (const work of this.afterRun) work();

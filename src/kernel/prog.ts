@@ -78,8 +78,8 @@ export class Prog extends KObject {
   #dst: Prog | undefined;
   /** Held, by subprogram: what progReplaceFunc() put in. */
   readonly #replacements = new Map<number, Prog>();
-  /** Held: replaced, while a run may be in the middle of them. */
-  #retired: Prog[] = [];
+  /** Patches that are taken away when no run is in the middle of them. */
+  readonly #leaving = new Set<ProgPatch>();
   readonly #kernel: Kernel;
   readonly #engines = new Map<EngineName, Runnable>();
   readonly #patches = new Map<number, ProgPatch>();
@@ -147,9 +147,10 @@ export class Prog extends KObject {
     return -1;
   }
 
-  /** What is called in place of a function. */
+  /** What is called in place of a function, and is there to stay. */
   patchAt(subprog: number): ProgPatch | undefined {
-    return this.#patches.get(subprog);
+    const patch = this.#patches.get(subprog);
+    return patch && !this.#leaving.has(patch) ? patch : undefined;
   }
 
   /**
@@ -163,9 +164,24 @@ export class Prog extends KObject {
     else this.#patches.delete(subprog);
   }
 
+  /**
+   * Takes a patch away: the function may be patched anew at once, but a run in progress, and whatever runs until its end,
+   * still meets this one. `released` are references that are given up then.
+   */
+  unpatch(subprog: number, released: readonly KObject[]): void {
+    const patch = this.#patches.get(subprog);
+    if (!patch) throw new Error(`${this.name}: function ${subprog} is not patched`);
+    this.#leaving.add(patch);
+    this.#kernel.betweenRuns(() => {
+      this.#leaving.delete(patch);
+      if (this.#patches.get(subprog) === patch) this.patch(subprog, undefined);
+      for (const obj of released) obj.put();
+    }, released);
+  }
+
   /** Whether an extension is in place of a function (aux->is_extended). */
   get extended(): boolean {
-    for (const patch of this.#patches.values()) if ("prog" in patch) return true;
+    for (const [subprog, patch] of this.#patches) if ("prog" in patch && this.patchAt(subprog)) return true;
     return this.#replacements.size > 0;
   }
 
@@ -180,21 +196,21 @@ export class Prog extends KObject {
   replace(changes: ReadonlyMap<number, Prog | undefined>): void {
     for (const engine of this.#engines.keys()) for (const prog of changes.values()) prog?.runnable(engine);
     const before = this.#replacements.size;
+    const retired: Prog[] = [];
     for (const [subprog, prog] of changes) {
       const old = this.#replacements.get(subprog);
-      if (old) this.#retired.push(old);
+      if (old) retired.push(old);
       if (prog) this.#replacements.set(subprog, prog.get());
       else this.#replacements.delete(subprog);
     }
     this.#kernel.replacedFuncs += this.#replacements.size - before;
     this.#kernel.betweenRuns(() => {
-      if (this.refs === 0) return;
-      for (const subprog of changes.keys()) {
+      for (const subprog of this.refs ? changes.keys() : []) {
         const prog = this.#replacements.get(subprog);
         this.patch(subprog, prog && { prog });
       }
-      for (const old of this.#retired.splice(0)) old.put();
-    });
+      for (const old of retired) old.put();
+    }, retired);
   }
 
   /** A replacement is taken away by force. */
@@ -268,22 +284,20 @@ export class Prog extends KObject {
     if (this.facts.btf) yield this.facts.btf;
     if (this.#dst) yield this.#dst;
     yield* this.#replacements.values();
-    yield* this.#retired;
     if (this.facts.token) yield this.facts.token;
   }
 
   protected override release(): void {
-    this.#kernel.progs.remove(this);
-    for (const runnable of this.#engines.values()) runnable.dispose();
-    this.#engines.clear();
-    for (const map of this.maps) map.put();
-    this.facts.btf?.put();
-    this.dropDst();
-    for (const prog of [...this.#replacements.values(), ...this.#retired.splice(0)]) prog.put();
+    const kept = [...this.holds()];
     this.#kernel.replacedFuncs -= this.#replacements.size;
-    this.#replacements.clear();
-    this.facts.token?.put();
+    this.#kernel.progs.remove(this);
     this.#kernel.events.emit({ what: "unload", progId: this.id });
+    // it may be the one that runs
+    this.#kernel.betweenRuns(() => {
+      for (const runnable of this.#engines.values()) runnable.dispose();
+      this.#engines.clear();
+      for (const obj of kept) obj.put();
+    }, kept);
   }
 }
 

@@ -5,7 +5,8 @@
  *
  * Errors   EINVAL half a target, none left (each load's target counts once), or one that does not fit; EBUSY.
  * Source   bpf_tracing_prog_attach() in kernel/bpf/syscall.c.
- * Differs  of two extended functions of one program, Linux forgets both when one is restored, and the program may become a
+ * Differs  a function comes back when no run is in the middle of the extension: on Linux at once, so that packets that a dispatcher is
+ *          working on can meet half a set when libxdp takes it away. And of two extended functions of one program, Linux forgets both when one is restored, and the program may become a
  *          tail callee; here it may when none is left.
  */
 import * as abi from "../../abi/bpf.ts";
@@ -28,10 +29,7 @@ export const FREPLACE_LINK: LinkType = {
     ext.dropDst();
     const { attachType } = attr;
     return {
-      detach() {
-        target.patch(subprog, undefined);
-        target.put();
-      },
+      detach: () => target.unpatch(subprog, [target, ext.get()]),
       info: () => ({ attachType, targetObjId: target.id, targetBtfId: btfId }),
       holds: () => [target],
     };
