@@ -201,13 +201,20 @@ export class Prog extends KObject {
       const old = this.#replacements.get(subprog);
       if (old) retired.push(old);
       if (prog) this.#replacements.set(subprog, prog.get());
-      else this.#replacements.delete(subprog);
+      else {
+        this.#replacements.delete(subprog);
+        const patch = this.#patches.get(subprog);
+        if (patch) this.#leaving.add(patch);
+      }
     }
     this.#kernel.replacedFuncs += this.#replacements.size - before;
     this.#kernel.betweenRuns(() => {
       for (const subprog of this.refs ? changes.keys() : []) {
+        // later calls, and links, may have come before this moment
         const prog = this.#replacements.get(subprog);
-        this.patch(subprog, prog && { prog });
+        const patch = this.#patches.get(subprog);
+        if (prog) this.patch(subprog, { prog });
+        else if (patch && this.#leaving.delete(patch)) this.patch(subprog, undefined);
       }
       for (const old of retired) old.put();
     }, retired);

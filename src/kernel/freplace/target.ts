@@ -48,7 +48,8 @@ export function checkFree(ext: Prog, target: Prog, subprog: number): void {
   const fail = (text: string): never => {
     throw new BpfError(EBUSY, `program '${ext.name}': ${text}`, { prog: ext.id, target: target.id });
   };
-  const there = target.patchAt(subprog);
+  const replacement = target.replacements.get(subprog);
+  const there = replacement ? { prog: replacement } : target.patchAt(subprog);
   if (there) {
     fail(
       "prog" in there

@@ -119,6 +119,31 @@ describe.each(ENGINES)("progReplaceFunc on the %s", (engine) => {
     );
   });
 
+  it("several changes in the middle of one run: the last one counts afterwards", () => {
+    let act = (): void => {};
+    withTarget(
+      ({ kernel, proc, target, id, ext }) => {
+        const [stage0, stage1] = [id("stage0"), id("stage1")];
+        proc.progReplaceFunc(target, stage0, ext("talks"));
+        const [one, two, linked] = [ext("set1", 1), ext("set1", 4), ext("set0", 7)];
+        act = () => {
+          act = () => {};
+          proc.progReplaceFunc(target, stage1, one);
+          proc.progReplaceFuncDetach(target, stage1);
+          proc.progReplaceFunc(target, stage1, two);
+          proc.progReplaceFuncDetach(target, stage0);
+          // free for a link, which counts at once
+          proc.linkCreate({ progFd: linked, attachType: 0 });
+          checkReferences(kernel);
+        };
+        expect(run(proc, target, engine, 2)).toBe(1007);
+        expect(run(proc, target, engine)).toBe(1057);
+        checkReferences(kernel);
+      },
+      { printk: () => act() },
+    );
+  });
+
   it("closing the one root program releases all", () => {
     withKernel((kernel, proc) => {
       const target = fdOf(proc, "target", "target");
