@@ -316,6 +316,7 @@ const LIMITS: readonly (readonly [cmd: number, layout: Struct<Members>, member: 
   [abi.BPF_BTF_LOAD, BTF_LOAD as unknown as Struct<Members>, "btf_size", BUFFER],
   [abi.BPF_PROG_TEST_RUN, TEST_RUN as unknown as Struct<Members>, "repeat", 7],
   [abi.BPF_PROG_TEST_RUN, TEST_RUN as unknown as Struct<Members>, "data_size_in", 3000],
+  [abi.BPF_PROG_TEST_RUN, TEST_RUN as unknown as Struct<Members>, "ctx_size_in", BUFFER],
   [abi.BPF_PROG_TEST_RUN, TEST_RUN as unknown as Struct<Members>, "batch_size", 7],
 ];
 

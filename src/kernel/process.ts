@@ -113,7 +113,9 @@ export class Process extends Task implements Bpf {
 
   /** A command of bpf(2), which events, probes and LSM programs see. */
   #cmd<T>(cmd: number, body: () => T): T {
-    if (this.kernel.traceHooks.idle) return this.as(body);
+    const { traceHooks } = this.kernel;
+    // A call as bytes has been seen already when it comes to its typed command.
+    if (traceHooks.idle || traceHooks.inSyscall.has(this)) return this.as(body);
     const size = BigInt(ATTR_SIZE);
     return syscall(this, "bpf", [BigInt(cmd), 0n, size], () => {
       lsm(this.kernel, "bpf", () => [BigInt(cmd), 0n, size, 0n]);

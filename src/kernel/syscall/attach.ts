@@ -24,7 +24,7 @@ export const ATTACH_COMMANDS: Readonly<Record<number, Command>> = {
     return 0;
   }),
   [abi.BPF_PROG_QUERY]: command(PROG_QUERY, "revision", progQuery, ({ proc }) => {
-    if (!proc.caps.netAdmin && !proc.caps.sysAdmin) refuse(EPERM, "queries need CAP_NET_ADMIN", { pid: proc.pid });
+    if (!proc.caps.netAdmin) refuse(EPERM, "queries need CAP_NET_ADMIN", { pid: proc.pid });
   }),
 };
 

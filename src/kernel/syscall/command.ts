@@ -13,8 +13,6 @@ export interface Command {
   readonly run: (call: Call) => number;
   /** Checked before the attr is. */
   readonly allowed?: (call: Call) => void;
-  /** The command exists on Linux but not here. */
-  readonly unsupported?: { readonly errno: Errno; readonly reason: string };
 }
 
 export function command<M extends Members>(

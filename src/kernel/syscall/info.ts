@@ -146,7 +146,7 @@ function progInfo(info: InfoCall, fd: Fd): void {
   };
   PROG_INFO.put(bytes, NO_ADDRESSES, out);
   bytes.set(fromHex(p.tag), PROG_INFO.offsetOf("tag_lo"));
-  if (call.proc.caps.bpf || call.proc.caps.sysAdmin) {
+  if (call.proc.caps.bpf) {
     // There is no machine code: engines run WebAssembly.
     const subprogs = call.proc.progAt(fd).subprogTags();
     if (g.xlated_prog_len) call.write(g.xlated_prog_insns, p.xlated.subarray(0, g.xlated_prog_len));

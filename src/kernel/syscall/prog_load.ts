@@ -33,6 +33,7 @@ function progLoad(call: Call, a: Load): number {
   const infos = a.func_info_cnt > 0 || a.line_info_cnt > 0;
   const target = a.attach_prog_fd ? attachTarget(call, a.attach_prog_fd) : {};
   let insns: Uint8Array | undefined;
+  let fds: readonly Fd[] | undefined;
   const finish = (log: string) => {
     const whole = writeLog(call, room, log);
     if (call.size >= PROG_LOAD.endOf("log_true_size")) call.put(PROG_LOAD, { log_true_size: logNeeds(room, log) });
@@ -76,7 +77,8 @@ function progLoad(call: Call, a: Load): number {
       attachBtfId: a.attach_btf_id,
       ...target,
       get fdArray() {
-        return fdArray(call, a, this.insns);
+        fds ??= fdArray(call, a, this.insns);
+        return fds;
       },
       fdArrayCnt: a.fd_array_cnt,
     });

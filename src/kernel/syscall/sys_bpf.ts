@@ -40,6 +40,5 @@ export function sysBpf(
   entry.allowed?.(call);
   const extra = own.findIndex((byte, at) => at >= entry.end && byte !== 0);
   if (extra >= 0) refuse(EINVAL, `byte ${extra} of the attr is ${own[extra]}; command ${cmd} knows ${entry.end} bytes`);
-  if (entry.unsupported) refuse(entry.unsupported.errno, entry.unsupported.reason);
   return entry.run(call);
 }

@@ -5,7 +5,7 @@
  */
 import { TEST_RUN } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
-import { EINVAL, ENOSPC } from "../../abi/errno.ts";
+import { E2BIG, EINVAL, ENOSPC } from "../../abi/errno.ts";
 import type { TestRunKind } from "../../progs/prog_types.ts";
 import type { TestRunResult } from "../bpf.ts";
 import type { Fd } from "../fd.ts";
@@ -27,6 +27,8 @@ interface Rules {
   readonly dataIn?: { readonly min: number; readonly max: number };
   /** Bytes of the context that comes in and goes out; absent: packets have none. A longer one must be zero behind them. */
   readonly ctxBytes?: number;
+  /** What else is checked before memory is read. */
+  readonly check?: (a: Run) => void;
   /** Longest context that is read. */
   readonly ctxMax?: number;
   /** Contexts are read before packets. */
@@ -56,6 +58,7 @@ const RULES: Readonly<Record<TestRunKind, Rules>> = {
     dataIn: { min: ETH_HLEN, max: Number.POSITIVE_INFINITY },
     ctxBytes: 24,
     ctxFirst: true,
+    check: checkBatch,
   },
   flow_dissector: {
     zero: ["cpu", "batch_size"],
@@ -89,6 +92,7 @@ function testRun(call: Call, a: Run): number {
     if (a[member]) refuse(EINVAL, `test run of '${prog.name}': ${member} ${a[member]}; wanted 0`, { member });
   }
   if (rules.flags !== undefined) checkFlags(`test run of '${prog.name}'`, a.flags, rules.flags);
+  rules.check?.(a);
   const context = () => {
     const { ctxMax = a.ctx_size_in } = rules;
     if (a.ctx_size_in > ctxMax) refuse(EINVAL, `ctx_in of ${a.ctx_size_in} bytes; wanted at most ${ctxMax}`);
@@ -118,6 +122,16 @@ function testRun(call: Call, a: Run): number {
   // Live frames leave by themselves; what is given back is the frame that came in.
   const live = kind === "xdp" && (a.flags & abi.BPF_F_TEST_XDP_LIVE_FRAMES) !== 0;
   return finish(call, a, live && given.dataIn ? { ...run, dataOut: given.dataIn } : run);
+}
+
+/** TEST_XDP_MAX_BATCH. */
+const MAX_BATCH = 256;
+
+/** Frames go in batches only where they are really sent. */
+function checkBatch(a: Run): void {
+  if (!(a.flags & abi.BPF_F_TEST_XDP_LIVE_FRAMES)) {
+    if (a.batch_size) refuse(EINVAL, `batch_size ${a.batch_size} without BPF_F_TEST_XDP_LIVE_FRAMES`);
+  } else if (a.batch_size > MAX_BATCH) refuse(E2BIG, `batch_size ${a.batch_size}; wanted at most ${MAX_BATCH}`);
 }
 
 /** Arguments of a traced function are skep's own: Linux calls its test functions, and does not look. */
