@@ -36,7 +36,7 @@ import { errnoName } from "../../src/abi/errno.ts";
 import type { Addresses, Members, Struct } from "../../src/abi/struct.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
 import type { Random } from "../fuzz/case.ts";
-import { BTF, insnsOf, MAPS, PASS, PROGS, type World } from "./world.ts";
+import { BTF, insnsOf, MAPS, OUTER, PASS, PROGS, type World } from "./world.ts";
 
 /** What a member stands for; a number is itself. */
 type Value = number | { readonly fd: string } | { readonly id: string } | { readonly buf: string } | "pid" | "nobuf";
@@ -61,6 +61,12 @@ const BUFFERS: Readonly<Record<string, (world: World) => Uint8Array>> = {
   zeros: () => bytes(),
   one: () => bytes(1),
   ones: () => new Uint8Array(64).fill(0xff),
+  ...Object.fromEntries(
+    ["array", "frozen", "hash", "xdp", "filter", "btf"].map((name) => [
+      `fd_${name}`,
+      ({ fds }: World) => new Uint8Array(Uint32Array.of(fds[name]!).buffer),
+    ]),
+  ),
   prefix: () => bytes(8, 0, 0, 0, 10),
   pass: () => PASS,
   leak: () => insnsOf("r0 = r5\nexit"),
@@ -76,7 +82,7 @@ const BUFFERS: Readonly<Record<string, (world: World) => Uint8Array>> = {
   tp: () => cString("no_such_tracepoint"),
 };
 
-const MAP_NAMES = Object.keys(MAPS);
+const MAP_NAMES = [...Object.keys(MAPS), ...Object.keys(OUTER)];
 const PROG_NAMES = Object.keys(PROGS);
 const ALL_NAMES = [...MAP_NAMES, ...PROG_NAMES, "btf", "link"];
 
@@ -98,7 +104,9 @@ const elem: Template = {
   members: (rng) => ({
     map_fd: mapFd(rng),
     key: rng.chance(0.3) ? 0 : anyBuf(rng),
-    value: anyBuf(rng),
+    value: rng.chance(0.3)
+      ? buf("fd_array", "fd_frozen", "fd_hash", "fd_xdp", "fd_filter", "fd_btf")(rng)
+      : anyBuf(rng),
     flags: rng.chance(0.6) ? 0 : rng.below(9),
   }),
 };
@@ -226,6 +234,8 @@ const TEMPLATES: Readonly<Record<number, Template>> = {
   [abi.BPF_LINK_CREATE]: template(LINK_CREATE.mprog, (rng) => ({
     prog_fd: progFd(rng),
     attach_type: rng.pick(attachTypes),
+    // lo of the empty namespace
+    target_fd: rng.pick([0, 1]),
   })),
   [abi.BPF_LINK_UPDATE]: template(LINK_UPDATE, (rng) => ({
     link_fd: fd(["link", "link", "hash"])(rng),

@@ -63,7 +63,21 @@ export const MAPS: Readonly<Record<string, MapCreateAttr>> = {
   prog_array: map(abi.BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 4),
   rdonly: map(abi.BPF_MAP_TYPE_ARRAY, 4, 8, 4, abi.BPF_F_RDONLY),
   wronly: map(abi.BPF_MAP_TYPE_ARRAY, 4, 8, 4, abi.BPF_F_WRONLY),
+  percpu_array: map(abi.BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 4),
+  percpu_hash: map(abi.BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 8),
+  devmap: map(abi.BPF_MAP_TYPE_DEVMAP, 4, 8, 4),
+  perf_events: map(abi.BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 2),
+  cgroup_array: map(abi.BPF_MAP_TYPE_CGROUP_ARRAY, 4, 4, 2),
+  sockmap: map(abi.BPF_MAP_TYPE_SOCKMAP, 4, 8, 4),
+  xskmap: map(abi.BPF_MAP_TYPE_XSKMAP, 4, 4, 4),
+  stack_trace: map(abi.BPF_MAP_TYPE_STACK_TRACE, 4, 8, 4),
   frozen: map(abi.BPF_MAP_TYPE_ARRAY, 4, 8, 4),
+};
+
+/** Maps of arrays like `array`. */
+export const OUTER: Readonly<Record<string, number>> = {
+  outer_array: abi.BPF_MAP_TYPE_ARRAY_OF_MAPS,
+  outer_hash: abi.BPF_MAP_TYPE_HASH_OF_MAPS,
 };
 
 export const insnsOf = (asm: string): Uint8Array => encode(assemble(asm).insns);
@@ -107,6 +121,10 @@ export class World {
       ids[name] = bpf.mapInfo(fds[name]).id;
     }
     bpf.mapFreeze(fds["frozen"]!);
+    for (const [name, mapType] of Object.entries(OUTER)) {
+      fds[name] = bpf.mapCreate({ ...map(mapType, 4, 4, 4), name, innerMapFd: fds["array"]! });
+      ids[name] = bpf.mapInfo(fds[name]).id;
+    }
     for (const [name, progType] of Object.entries(PROGS)) {
       fds[name] = bpf.progLoad({
         progType,
