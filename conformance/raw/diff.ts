@@ -38,7 +38,10 @@ export function diffRaw(real: LinuxBpf, options: RawDiffOptions): RawDiff {
   let left: readonly number[] = [];
   try {
     inNetns(real, netns, () => {
-      const [skep, linux] = [new World(skepKernel(proc), options.dir), new World(linuxKernel(real), options.dir)];
+      const [skep, linux] = [
+        new World(skepKernel(proc), options.dir, true),
+        new World(linuxKernel(real), options.dir, true),
+      ];
       const commands = commandsOf(skep, linux);
       left = commandsOf(linux).filter((cmd) => !commands.includes(cmd));
       for (; done < options.calls && performance.now() < end && differences.length < options.max; done++) {

@@ -235,7 +235,9 @@ const TEMPLATES: Readonly<Record<number, Template>> = {
     prog_fd: progFd(rng),
     attach_type: rng.pick(attachTypes),
     // lo of the empty namespace
-    target_fd: rng.pick([0, 1]),
+    target_fd: rng.pick([0, 1, 1]),
+    ...(rng.chance(0.4) ? { flags: rng.below(128) } : {}),
+    ...(rng.chance(0.2) ? { relative_fd: fd(["cls", "xdp", "tcx", "link"])(rng) } : {}),
   })),
   [abi.BPF_LINK_UPDATE]: template(LINK_UPDATE, (rng) => ({
     link_fd: fd(["link", "link", "hash"])(rng),

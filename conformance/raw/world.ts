@@ -80,6 +80,9 @@ export const OUTER: Readonly<Record<string, number>> = {
   outer_hash: abi.BPF_MAP_TYPE_HASH_OF_MAPS,
 };
 
+/** Every network namespace has it; tests on Linux have one of their own. */
+const LO = 1;
+
 export const insnsOf = (asm: string): Uint8Array => encode(assemble(asm).insns);
 
 /** r0 = 2 */
@@ -110,7 +113,8 @@ export class World {
   /** A directory in bpffs. */
   readonly dir: string;
 
-  constructor(kernel: RawKernel, dir: string) {
+  /** @param ownLo  the network namespace is the test's: its lo gets a program, beside which others are put */
+  constructor(kernel: RawKernel, dir: string, ownLo = false) {
     const { bpf } = kernel;
     this.kernel = kernel;
     this.dir = dir;
@@ -139,6 +143,7 @@ export class World {
     ids["btf"] = bpf.btfInfo(fds["btf"]).id;
     fds["link"] = bpf.rawTracepointOpen(fds["raw_tp"]!, "xdp_exception");
     ids["link"] = bpf.linkInfo(fds["link"]).id;
+    if (ownLo) fds["tcx"] = attachToLo(bpf);
     this.fds = fds;
     this.ids = ids;
   }
@@ -146,4 +151,11 @@ export class World {
   close(): void {
     for (const fd of Object.values(this.fds)) this.kernel.bpf.close(fd);
   }
+}
+
+function attachToLo(bpf: Bpf): Fd {
+  const { fd } = bpf.progLoad({ progType: abi.BPF_PROG_TYPE_SCHED_CLS, insns: PASS, license: "GPL" });
+  const link = bpf.linkCreate({ progFd: fd, attachType: abi.BPF_TCX_INGRESS, targetIfindex: LO });
+  bpf.close(fd);
+  return link;
 }

@@ -2,10 +2,11 @@
  * What the slots of object maps hold, and the references they take: prog arrays, maps of maps, devmaps, cpumaps, perf
  * event arrays.
  *
- * Errors   EBADF no such fd, EINVAL the wrong kind of object or one that does not fit, ENOTSUPP unmodelled types.
+ * Errors   EBADF no such fd, EINVAL the wrong kind of object or one that does not fit, ENOTSOCK an fd that is no socket;
+ *          EOPNOTSUPP and ENOTSUPP objects that may be put there but that no map holds here.
  */
 import * as abi from "../abi/bpf.ts";
-import { EBUSY, EINVAL, ENOTSUPP } from "../abi/errno.ts";
+import { EBADF, EBUSY, EINVAL, ENOTSOCK, ENOTSUPP, EOPNOTSUPP, type Errno } from "../abi/errno.ts";
 import type { BpfMap } from "../maps/bpf_map.ts";
 import { mapMetaEqual } from "../maps/create.ts";
 import type { SlotHooks } from "../maps/map_type.ts";
@@ -16,7 +17,7 @@ import type { Fd } from "./bpf.ts";
 import { checkNoLoop } from "./freplace/loops.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KMap } from "./map.ts";
-import type { KObject } from "./objects.ts";
+import type { KObject, ObjKind } from "./objects.ts";
 import { type ProgFacts, resolvedType } from "./prog.ts";
 
 interface Slot {
@@ -45,6 +46,13 @@ export function slotHooks(kernel: Kernel, mapType: number): SlotHooks | undefine
       return withProg(kernel, abi.BPF_XDP_CPUMAP, false);
     case abi.BPF_MAP_TYPE_PERF_EVENT_ARRAY:
       return perfEventArray(kernel);
+    case abi.BPF_MAP_TYPE_CGROUP_ARRAY:
+      return fdsOf(kernel, "cgroup", EBADF);
+    case abi.BPF_MAP_TYPE_XSKMAP:
+    case abi.BPF_MAP_TYPE_SOCKMAP:
+    case abi.BPF_MAP_TYPE_SOCKHASH:
+    case abi.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
+      return fdsOf(kernel, "socket", ENOTSOCK);
     default:
       return undefined;
   }
@@ -189,11 +197,30 @@ function withProg(kernel: Kernel, attachType: number, device: boolean): SlotHook
   };
 }
 
+/** Arrays whose objects programs cannot use here: nothing is stored, and an fd that would not do either says why on Linux. */
+function fdsOf(kernel: Kernel, kind: ObjKind, wrongKind: Errno): SlotHooks {
+  return {
+    set(map, _key, value) {
+      const fd = u32(value);
+      const obj = kernel.caller.fdTable.find(fd);
+      const isFile = obj !== undefined || fd <= STDERR;
+      if (obj?.kind !== kind) throw map.error(isFile ? wrongKind : EBADF, `fd ${fd} is no ${kind}'s`, { fd });
+      throw map.error(EOPNOTSUPP, `no map holds a ${kind} here`, { fd });
+    },
+    clear() {},
+    read: () => bytesOf(0),
+  };
+}
+
+const STDERR = 2;
+
 /** {address of the perf ring, 0}: made by Process.mapReader, not by fds. */
 function perfEventArray(kernel: Kernel): SlotHooks {
   return {
-    set(map) {
-      throw map.error(ENOTSUPP, "perf events have no fds here; mapReader() fills the array");
+    set(map, _key, value) {
+      const fd = u32(value);
+      if (kernel.caller.fdTable.find(fd)?.kind !== "perf_event") throw map.error(EBADF, `fd ${fd} is no perf event's`);
+      throw map.error(ENOTSUPP, "perf events are put there by mapReader(), not by their fds");
     },
     clear(_map, lo) {
       if (lo) kernel.memory.free(lo as VAddr);

@@ -69,7 +69,8 @@ export const bloomAccess: MapAccess = {
 
 export interface EmptyRules {
   readonly lookup: (map: BpfMap) => Errno;
-  readonly update: (map: BpfMap, flags: number) => Errno;
+  /** May ask `map.slots` about the value, which throws. */
+  readonly update: (map: BpfMap, flags: number, key: Uint8Array, value: Uint8Array) => Errno;
   readonly delete: (map: BpfMap, key: Uint8Array) => Errno;
   /** "array": indexes go up whatever the slots hold. */
   readonly next: "array" | Errno;
@@ -89,7 +90,7 @@ export function emptyAccess(rules: EmptyRules): MapAccess {
   const { lookupAndDelete } = rules;
   return {
     lookup: (map) => refuse(map, rules.lookup(map), "lookup"),
-    update: (map, _key, _value, flags) => must(map, rules.update(map, flags), "update"),
+    update: (map, key, value, flags) => must(map, rules.update(map, flags, key, value), "update"),
     delete: (map, key) => must(map, rules.delete(map, key), "delete"),
     next(map, key) {
       if (rules.next !== "array") return refuse(map, rules.next, "get_next_key");

@@ -41,7 +41,19 @@ const noElements = noAccess(EOPNOTSUPP);
 const badFlags = (flags: number): boolean => flags > 2;
 /** Sockets have 8-byte cookies. */
 const socketLookup = (map: BpfMap): Errno => (map.valueSize === 8 ? ENOENT : ENOSPC);
-const socketUpdate = (_map: BpfMap, flags: number): Errno => (badFlags(flags) ? EINVAL : EOPNOTSUPP);
+/** The fd of a socket, in 4 bytes or in 8. */
+function socketUpdate(map: BpfMap, _flags: number, key: Uint8Array, value: Uint8Array): Errno {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  if (value.length === 8 && view.getBigUint64(0, true) > 0x7fffffffn) return EINVAL;
+  map.slots?.set(map, key, value);
+  return EOPNOTSUPP;
+}
+
+/** Flags and index come before the socket. */
+function reuseportUpdate(map: BpfMap, flags: number, key: Uint8Array, value: Uint8Array): Errno {
+  if (badFlags(flags)) return EINVAL;
+  return indexOf(key) >= map.maxEntries ? E2BIG : socketUpdate(map, flags, key, value);
+}
 const indexOf = (key: Uint8Array): number => new DataView(key.buffer, key.byteOffset, 4).getUint32(0, true);
 
 function unsupported(what: string): { errno: Errno; reason: string } {
@@ -97,7 +109,7 @@ export const reuseport_sockarray: MapType = {
   check: (attr) => (SOCK_VALUE_SIZES.includes(attr.valueSize) ? checkArray(attr) : EINVAL),
   access: emptyAccess({
     lookup: socketLookup,
-    update: socketUpdate,
+    update: reuseportUpdate,
     delete: (map, key) => (indexOf(key) >= map.maxEntries ? E2BIG : ENOENT),
     next: "array",
   }),

@@ -3,7 +3,8 @@
  *
  * Verdicts  TCX_NEXT (-1) and unknown codes go on to the next program; TCX_PASS, TCX_DROP, TCX_REDIRECT end the chain.
  * Order     BPF_F_BEFORE / BPF_F_AFTER relative to another program or link, BPF_F_REPLACE; every change raises the revision.
- * Errors    ERANGE no such relative, ESTALE another revision expected, EEXIST the program is there already, ENOENT.
+ * Errors    ESTALE another revision expected, EEXIST the program is there already, ENOENT no such relative, ERANGE no place
+ *           that is before and after, or no room; EINVAL flags that name no place.
  * Source    kernel/bpf/mprog.c, kernel/bpf/tcx.c.
  */
 import * as abi from "../abi/bpf.ts";
@@ -39,46 +40,49 @@ export class TcxList {
   }
 }
 
-/** Where a new link goes among the others. */
-function position(proc: Process, list: TcxList, attr: LinkCreateAttr): number {
-  const flags = attr.flags ?? 0;
-  const before = (flags & abi.BPF_F_BEFORE) !== 0;
-  const after = (flags & abi.BPF_F_AFTER) !== 0;
-  const { entries } = list;
-  const relative = relativeEntry(proc, list, attr);
-  if (relative === undefined) {
-    if (before && after) throw new BpfError(EINVAL, "tcx: both BPF_F_BEFORE and BPF_F_AFTER", { flags });
-    return before ? 0 : entries.length;
-  }
-  const at = entries.indexOf(relative);
-  if (before && after) throw new BpfError(ERANGE, "tcx: nothing can be both before and after another", { flags });
-  if (!before && !after) throw new BpfError(ERANGE, "tcx: a relative without BPF_F_BEFORE or BPF_F_AFTER", { flags });
-  return before ? at : at + 1;
+/** What a new link is to be put beside: a link (and its program), or a program. */
+interface Relative {
+  readonly prog: Prog | undefined;
+  readonly link: Link | undefined;
 }
 
-function relativeEntry(proc: Process, list: TcxList, attr: LinkCreateAttr): TcxEntry | undefined {
-  const flags = attr.flags ?? 0;
+/** bpf_mprog_tuple_relative(). Undefined: the ends of the list. @throws EBADF, ENOENT, EINVAL */
+function relativeOf(proc: Process, attr: LinkCreateAttr, type: number): Relative | undefined {
+  const { flags = 0, relativeId = 0, relativeFd } = attr;
   const byId = (flags & abi.BPF_F_ID) !== 0;
   const byLink = (flags & abi.BPF_F_LINK) !== 0;
-  const given = byId ? attr.relativeId : attr.relativeFd;
-  if (given === undefined) {
-    if (byId || byLink) throw new BpfError(EINVAL, "tcx: BPF_F_ID or BPF_F_LINK without a relative", { flags });
+  if (!byId && relativeFd === undefined) {
+    if (byLink) throw new BpfError(EINVAL, "tcx: BPF_F_LINK without a link", { flags });
     return undefined;
   }
   const { kernel } = proc;
-  let found: TcxEntry | undefined;
-  if (byLink) {
-    const link = byId ? kernel.links.at(attr.relativeId!) : proc.linkAt(attr.relativeFd!);
-    found = list.entries.find((e) => e.link === link);
-  } else {
-    const prog = byId ? kernel.progs.at(attr.relativeId!) : proc.progAt(attr.relativeFd!);
-    found = list.entries.find((e) => e.prog === prog);
-  }
-  if (!found) throw new BpfError(ENOENT, `tcx: the relative ${given} is not attached here`, { relative: given });
-  return found;
+  const link = byLink ? (byId ? kernel.links.at(relativeId) : proc.linkAt(relativeFd!)) : undefined;
+  const prog = link ? link.prog : byId ? kernel.progs.at(relativeId) : proc.progAt(relativeFd!);
+  if (prog?.type !== type) throw new BpfError(EINVAL, `tcx: the relative has no program of type ${type}`, { flags });
+  return { prog, link };
 }
 
-const FLAGS = abi.BPF_F_BEFORE | abi.BPF_F_AFTER | abi.BPF_F_ID | abi.BPF_F_LINK;
+/** Where a new link goes among the others (bpf_mprog_attach()). @throws ENOENT, ERANGE, EINVAL */
+function position(proc: Process, { entries }: TcxList, attr: LinkCreateAttr, type: number): number {
+  const flags = attr.flags ?? 0;
+  const relative = relativeOf(proc, attr, type);
+  const what = "tcx: the relative is not attached here";
+  if (flags & abi.BPF_F_REPLACE) throw new BpfError(ENOENT, "tcx: a new link replaces nothing", { flags });
+  if (entries.length >= MAX_PROGS) throw new BpfError(ERANGE, `tcx: there are ${MAX_PROGS} programs`, {});
+  const at =
+    relative && entries.findIndex((e) => e.prog === relative.prog && (!relative.link || e.link === relative.link));
+  if (!(flags & (abi.BPF_F_BEFORE | abi.BPF_F_AFTER))) {
+    if (relative || flags) throw new BpfError(EINVAL, `tcx: flags 0x${flags.toString(16)} name no place`, { flags });
+    return entries.length;
+  }
+  if (at !== undefined && at < 0) throw new BpfError(ENOENT, what, { flags });
+  const before = at ?? 0;
+  const after = at === undefined ? entries.length : at + 1;
+  if (flags & abi.BPF_F_BEFORE && flags & abi.BPF_F_AFTER) {
+    throw new BpfError(ERANGE, "tcx: nothing is both before and after", { flags });
+  }
+  return flags & abi.BPF_F_BEFORE ? before : after;
+}
 
 export function tcxLinkType(net: Net, direction: "ingress" | "egress"): LinkType {
   return {
@@ -92,9 +96,6 @@ export function tcxLinkType(net: Net, direction: "ingress" | "egress"): LinkType
       if (prog.type !== abi.BPF_PROG_TYPE_SCHED_CLS) {
         throw new BpfError(EINVAL, `tcx: program '${prog.name}' is not a sched_cls program`, { type: prog.type });
       }
-      const flags = attr.flags ?? 0;
-      if (flags & ~FLAGS)
-        throw new BpfError(EINVAL, `tcx: unknown flags 0x${(flags & ~FLAGS).toString(16)}`, { flags });
       const list = device[direction];
       if (attr.expectedRevision && attr.expectedRevision !== list.revision) {
         throw new BpfError(ESTALE, `tcx: revision is ${list.revision}, not ${attr.expectedRevision}`, {});
@@ -104,10 +105,8 @@ export function tcxLinkType(net: Net, direction: "ingress" | "egress"): LinkType
           prog: prog.id,
         });
       }
-      if (list.entries.length >= MAX_PROGS)
-        throw new BpfError(ERANGE, `tcx: ${device.name} has ${MAX_PROGS} programs`, {});
       const entry: TcxEntry = { prog, link };
-      list.insert(entry, position(proc, list, attr));
+      list.insert(entry, position(proc, list, attr, prog.type));
       const gone = () => link.targetGone();
       device.onRemove.add(gone);
       let ifindex = device.ifindex;

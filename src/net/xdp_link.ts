@@ -5,10 +5,13 @@
  * Source   dev_xdp_attach() in net/core/dev.c.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, EBUSY, EINVAL } from "../abi/errno.ts";
+import { BpfError, EBUSY, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Attachment, LinkType } from "../kernel/link.ts";
 import type { Prog } from "../kernel/prog.ts";
 import type { Net } from "./net.ts";
+
+/** ifindex of every namespace's first device. */
+const LO = 1;
 
 const MODES = abi.XDP_FLAGS_SKB_MODE | abi.XDP_FLAGS_DRV_MODE | abi.XDP_FLAGS_HW_MODE;
 
@@ -43,6 +46,9 @@ export function xdpLinkType(net: Net): LinkType {
       checkXdp(prog);
       if (device.xdp)
         throw new BpfError(EBUSY, `xdp: ${device.name} has program ${device.xdp.id}`, { ifindex: device.ifindex });
+      // lo has no driver, and no device here runs programs in hardware.
+      if (flags & abi.XDP_FLAGS_HW_MODE || (flags & abi.XDP_FLAGS_DRV_MODE && device.ifindex === LO))
+        throw new BpfError(EOPNOTSUPP, `xdp: ${device.name} cannot in mode 0x${flags.toString(16)}`, { flags });
       device.xdp = prog;
       const gone = () => link.targetGone();
       device.onRemove.add(gone);

@@ -64,7 +64,7 @@ it(`${CALLS} calls of any bytes (seed ${seed})`, () =>
     (kernel, proc) => {
       proc.fs.mkdir("/d");
       proc.fs.mount("/d");
-      const world = new World(skepKernel(proc), "/d");
+      const world = new World(skepKernel(proc), "/d", true);
       const known = new Set(Object.values(world.fds));
       const rng = new Random(seed);
       const cmds = Object.keys(COMMANDS).map(Number);
