@@ -42,11 +42,11 @@ const badFlags = (flags: number): boolean => flags > 2;
 /** Sockets have 8-byte cookies. */
 const socketLookup = (map: BpfMap): Errno => (map.valueSize === 8 ? ENOENT : ENOSPC);
 /** The fd of a socket, in 4 bytes or in 8. */
-function socketUpdate(map: BpfMap, _flags: number, key: Uint8Array, value: Uint8Array): Errno {
+function socketUpdate(map: BpfMap, flags: number, key: Uint8Array, value: Uint8Array): Errno {
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
   if (value.length === 8 && view.getBigUint64(0, true) > 0x7fffffffn) return EINVAL;
   map.slots?.set(map, key, value);
-  return EOPNOTSUPP;
+  return badFlags(flags) ? EINVAL : EOPNOTSUPP;
 }
 
 /** Flags and index come before the socket. */

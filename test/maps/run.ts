@@ -44,6 +44,8 @@ function hooks(maps: (BpfMap | undefined)[]): SlotHooks {
         if (map.type.name === "devmap" || map.type.name === "devmap_hash" || map.type.name === "cpumap") {
           return { lo: view.getUint32(0, true), hi: 0 };
         }
+        // The fd is 0, and the recorder's stdin is a socket.
+        if (/^sock(map|hash)$/.test(map.type.name)) return { lo: 0, hi: 0 };
         throw new BpfError(EBADF, "no such fd");
       }
       const inner = maps[view.getUint32(0, true) - 1];
