@@ -10,6 +10,7 @@ import { BpfError, EINVAL, ENOLINK, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "./bpf.ts";
 import type { Readable } from "./bpffs/readable.ts";
 import type { Kernel } from "./kernel.ts";
+import { linkFdInfo } from "./link_fdinfo.ts";
 import type { KMap } from "./map.ts";
 import { KObject } from "./objects.ts";
 import type { Process } from "./process.ts";
@@ -110,6 +111,10 @@ export class Link extends KObject {
   /** Iterators: an open file of its output, whose one reference the caller owns. */
   openFile(): (KObject & Readable) | undefined {
     return this.#prog && this.#attachment?.open?.(this.#prog);
+  }
+
+  override fdInfo(): Readonly<Record<string, string>> {
+    return linkFdInfo(this.info(), this.#prog?.facts.tag);
   }
 
   override *holds(): Iterable<KObject> {

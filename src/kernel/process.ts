@@ -91,7 +91,7 @@ import { taskFdQuery } from "./task_fd_query.ts";
 import { progTestRun } from "./test_run.ts";
 import { capsWith, tokenCreate, tokenFor } from "./token.ts";
 import { rawTracepointOpen } from "./trace/links.ts";
-import { PerfEvent, perfAttach, perfEventAt } from "./trace/perf_event.ts";
+import { openPerfEvent, perfAttach, perfEventAt } from "./trace/perf_event.ts";
 import { lsm, lsmOfFd, syscall } from "./trace/syscalls.ts";
 import { objectViews } from "./view.ts";
 
@@ -476,7 +476,7 @@ export class Process extends Task implements Bpf {
   }
 
   perfEventOpen(target: PerfEventTarget): Fd {
-    return this.as(() => this.installOwned(new PerfEvent(this.kernel, target)));
+    return this.as(() => this.installOwned(openPerfEvent(this, target)));
   }
 
   perfEventSetBpf(eventFd: Fd, progFd: Fd): void {

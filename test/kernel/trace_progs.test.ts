@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
-import { BpfError } from "../../src/abi/errno.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
+import { errnoOf } from "../support/errno.ts";
 import { funcId, loadOnly } from "../support/freplace.ts";
 import { load, withKernel } from "../support/kernel.ts";
 import { onKernels, whyNotLinux, withLinux } from "../support/kernels.ts";
@@ -27,16 +27,6 @@ function open(bpf: Bpf): Pair {
 
 const packet = Uint8Array.from({ length: 64 }, (_, i) => i + 7);
 const seen = (obj: BpfObject, ...names: string[]) => names.map((name) => Number(obj.bss[name] as bigint));
-const errnoOf = (body: () => unknown): string => {
-  try {
-    body();
-    return "0";
-  } catch (e) {
-    if (e instanceof BpfError) return e.message.slice(e.message.lastIndexOf(" ") + 1);
-    throw e;
-  }
-};
-
 function observe(bpf: Bpf): void {
   const { target, tracers } = open(bpf);
   const entry = target.progs["entry"]!;

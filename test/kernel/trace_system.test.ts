@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
+import { errnoOf } from "../support/errno.ts";
 import { withKernel } from "../support/kernel.ts";
 import { onKernels, whyNotLinux } from "../support/kernels.ts";
 import { Journal, KPROBE, on, onlyIn } from "../support/trace.ts";
@@ -11,6 +12,10 @@ const EVENT = { progType: abi.BPF_PROG_TYPE_TRACEPOINT };
 /** Of x86-64. */
 const NR_BPF = 321;
 const EPERM = 1;
+
+/** bpf_printk("well\n"). */
+const PRINT =
+  "r1 = 0x0a6c6c6577 ll\n *(u64 *)(r10 - 16) = r1\n r1 = r10\n r1 += -16\n r2 = 6\n call trace_printk\n r0 = 0";
 
 const pidOf = (bpf: Bpf): number => ("pid" in bpf ? (bpf.pid as number) : process.pid);
 
@@ -88,14 +93,11 @@ describe("system calls", () => {
 });
 
 describe("recursion", () => {
-  const text =
-    "r1 = 0x0a6c6c6577 ll\n *(u64 *)(r10 - 16) = r1\n r1 = r10\n r1 += -16\n r2 = 6\n call trace_printk\n r0 = 0";
-
   onKernels("a program that prints, on the tracepoint of printing, does not run inside itself; another does", (bpf) => {
     const j = new Journal(bpf);
-    const prints = j.prog(1, RAW_TP, text, onlyIn(pidOf(bpf)));
+    const prints = j.prog(1, RAW_TP, PRINT, onlyIn(pidOf(bpf)));
     const listens = j.prog(2, RAW_TP, "", onlyIn(pidOf(bpf)));
-    const starter = j.prog(3, { progType: abi.BPF_PROG_TYPE_SYSCALL, progFlags: abi.BPF_F_SLEEPABLE }, text);
+    const starter = j.prog(3, { progType: abi.BPF_PROG_TYPE_SYSCALL, progFlags: abi.BPF_F_SLEEPABLE }, PRINT);
     const links = [prints, listens].map((prog) => bpf.rawTracepointOpen(prog, "bpf_trace_printk"));
     bpf.progTestRun(starter);
     for (const link of links) bpf.close(link);
@@ -158,6 +160,44 @@ describe("processes", () => {
     }));
 });
 
+describe("what happens while a function runs", () => {
+  it("a program that is unloaded meanwhile is not run at the function's end", () =>
+    withKernel((kernel, proc) => {
+      const j = new Journal(proc);
+      const prog = j.prog(1, on(kernel, "bpf_fentry_test2", abi.BPF_TRACE_FEXIT));
+      const link = proc.rawTracepointOpen(prog);
+      const ret = kernel.traceHooks.call("bpf_fentry_test2", [1n, 2n], () => {
+        proc.close(link);
+        proc.close(prog);
+        return 3n;
+      });
+      expect(ret).toBe(3n);
+      expect(j.take()).toBe("");
+    }));
+
+  it("a program that attaches another, through user space, does not run it for the same event", () => {
+    const attached: number[] = [];
+    let again: (() => void) | undefined;
+    withKernel(
+      (_kernel, proc) => {
+        const j = new Journal(proc);
+        const listens = j.prog(1, RAW_TP);
+        again = () => {
+          again = undefined;
+          attached.push(proc.rawTracepointOpen(j.prog(2, RAW_TP), "bpf_trace_printk"));
+        };
+        proc.rawTracepointOpen(listens, "bpf_trace_printk");
+        const print = j.prog(3, { progType: abi.BPF_PROG_TYPE_SYSCALL, progFlags: abi.BPF_F_SLEEPABLE }, PRINT);
+        proc.progTestRun(print);
+        proc.progTestRun(print);
+        expect(j.take()).toBe("31" + "312");
+        expect(attached.length).toBe(1);
+      },
+      { printk: () => again?.() },
+    );
+  });
+});
+
 describe("perf links on both kernels", () => {
   const FILE = process.execPath;
   const reason = whyNotLinux;
@@ -198,6 +238,8 @@ describe("perf links on both kernels", () => {
     for (const link of links) bpf.close(link);
     expect(() => bpf.linkUpdate(bpf.perfAttach!(j.prog(2, KPROBE), target), j.prog(2, KPROBE))).toThrow("EINVAL");
     expect(() => bpf.linkDetach(bpf.perfAttach!(j.prog(2, KPROBE), target))).toThrow("EOPNOTSUPP");
+    const multi = j.prog(2, { ...KPROBE, expectedAttachType: abi.BPF_TRACE_UPROBE_MULTI });
+    expect(() => bpf.perfAttach!(multi, target, 1n)).toThrow("EINVAL");
   });
 
   onKernels("uprobe.multi: one link for several functions, and what it refuses", (bpf, kernel) => {
@@ -209,16 +251,6 @@ describe("perf links on both kernels", () => {
     const offsets = [0x1000n, 0x2000n];
     const make = (multi: object, more: object = {}) =>
       bpf.linkCreate({ progFd, attachType, multi: { path: FILE, offsets, ...multi }, ...more });
-    const errnoOf = (body: () => unknown) => {
-      try {
-        body();
-        return "0";
-      } catch (e) {
-        return String((e as Error).message)
-          .split(" ")
-          .at(-1);
-      }
-    };
     const fd = make({ cookies: [4n, 5n], pid: pidOf(bpf) });
     expect(bpf.linkInfo(fd)).toMatchObject({
       type: abi.BPF_LINK_TYPE_UPROBE_MULTI,
@@ -258,6 +290,13 @@ describe("perf links on both kernels", () => {
     bpf.mapCreate(array);
     expect(j.take()).toMatch(/123123$/);
     for (const link of links) expect(bpf.linkInfo(link)).toMatchObject({ tpName: "sys_enter", cookie: 9n });
+    const { pos: _, flags: _f, mnt_id: _m, ino: _i, link_id, prog_tag, prog_id, ...told } = bpf.fdInfo(links[0]!);
+    expect(told).toEqual({ link_type: "raw_tracepoint", tp_name: "sys_enter", cookie: "9" });
+    expect({ link_id: Number(link_id), prog_id: Number(prog_id) }).toEqual({
+      link_id: bpf.linkInfo(links[0]!).id,
+      prog_id: bpf.linkInfo(links[0]!).progId,
+    });
+    expect(prog_tag).toMatch(/^[0-9a-f]{16}$/);
     for (const link of links) bpf.close(link);
     expect(() => bpf.rawTracepointOpen(j.prog(1, RAW_TP), "no_such_tracepoint")).toThrow("ENOENT");
     // sys_enter has two arguments.

@@ -44,12 +44,11 @@ export class PerfEvent extends KObject {
   #sinceNs = 0n;
 
   /** @throws ENOENT, EINVAL */
-  constructor(kernel: Kernel, target: PerfEventTarget, enabled = false) {
+  constructor(kernel: Kernel, target: PerfEventTarget) {
     super();
     this.#kernel = kernel;
     this.target = target;
     this.#type.check(kernel, target);
-    if (enabled) this.enable();
   }
 
   get #type(): TargetKind<PerfEventTarget> {
@@ -199,6 +198,19 @@ export function perfEventAt(proc: Process, fd: Fd | undefined): PerfEvent {
   return obj;
 }
 
+const MULTI_TYPES: ReadonlySet<number> = new Set([
+  abi.BPF_TRACE_KPROBE_MULTI,
+  abi.BPF_TRACE_KPROBE_SESSION,
+  abi.BPF_TRACE_UPROBE_MULTI,
+  abi.BPF_TRACE_UPROBE_SESSION,
+]);
+
+/** perf_event_open(2). @throws EACCES without CAP_PERFMON, ENOENT, EINVAL */
+export function openPerfEvent(proc: Process, target: PerfEventTarget): PerfEvent {
+  if (!proc.caps.perfmon) throw new BpfError(EACCES, `a ${target.kind} event needs CAP_PERFMON`, { pid: proc.pid });
+  return new PerfEvent(proc.kernel, target);
+}
+
 export const PERF_LINK: LinkType = {
   type: abi.BPF_LINK_TYPE_PERF_EVENT,
   progTypes: [abi.BPF_PROG_TYPE_KPROBE, abi.BPF_PROG_TYPE_TRACEPOINT, abi.BPF_PROG_TYPE_PERF_EVENT],
@@ -206,6 +218,9 @@ export const PERF_LINK: LinkType = {
   attach(proc, prog, attr): Attachment {
     if (attr.flags) {
       throw new BpfError(EINVAL, `program '${prog.name}': perf links have no flags`, { flags: attr.flags });
+    }
+    if (prog.type === abi.BPF_PROG_TYPE_KPROBE && MULTI_TYPES.has(prog.facts.expectedAttachType)) {
+      throw new BpfError(EINVAL, `program '${prog.name}': it was loaded for links of many probes`, {});
     }
     const event = perfEventAt(proc, attr.targetFd);
     event.setProg(prog, attr.cookie ?? 0n, false);
@@ -223,7 +238,7 @@ export const PERF_LINK: LinkType = {
 
 /** The perf event and its link in one step: the link alone holds the event. */
 export function perfAttach(proc: Process, prog: Prog, target: PerfTarget, cookie: bigint): Link {
-  const event = new PerfEvent(proc.kernel, target);
+  const event = openPerfEvent(proc, target);
   const fd = proc.installOwned(event);
   try {
     const attr = { progFd: 0 as Fd, attachType: abi.BPF_PERF_EVENT, targetFd: fd, cookie };

@@ -7,6 +7,7 @@
  * Source     kernel/bpf/trampoline.c, kernel/trace/bpf_trace.c.
  */
 import { TRACE_CTX } from "../../helpers/trace_layout.ts";
+import { RunFault } from "../../interp/image.ts";
 import { CPU_CTX } from "../../memory/cpu_ctx.ts";
 import type { VAddr } from "../../memory/memory.ts";
 import type { Kernel } from "../kernel.ts";
@@ -66,9 +67,11 @@ export class TraceRunner {
     }
   }
 
-  /** Runs a program on a context; undefined when recursion forbids it. @returns r0, signed @throws RunFault */
+  /** Runs a program on a context; undefined when recursion forbids it. @returns r0, signed; 0 after a fault */
   run(slot: Slot, ctx: VAddr, rule: Recursion, session?: Session): bigint | undefined {
     const { prog } = slot;
+    // Unloaded while the function that it is at the end of was running.
+    if (prog.refs === 0) return undefined;
     const busy = rule === "self" ? this.#running.has(prog) : rule === "any" && this.#anyActive;
     if (busy) {
       prog.recursionMisses++;
@@ -85,6 +88,10 @@ export class TraceRunner {
         const lo = prog.run(ctx);
         return BigInt.asIntN(64, (BigInt(memory.readU32(memory.cpuCtx + CPU_CTX.retHi)) << 32n) | BigInt(lo));
       });
+    } catch (e) {
+      // The program ends, with what it said to its stderr; whoever called the traced function goes on.
+      if (e instanceof RunFault) return 0n;
+      throw e;
     } finally {
       this.#session = outerSession;
       if (rule === "self") this.#running.delete(prog);

@@ -3,11 +3,12 @@
  * that a call passes.
  *
  * Order      sys_enter, syscalls:sys_enter_NAME, probes of __x64_sys_NAME, the call, sys_exit, syscalls:sys_exit_NAME.
- * Errors     what the call throws; the errno that an LSM program returns, for which the call does nothing.
+ * Errors     what the call throws; the errno that an LSM program returns, for which the call does nothing; EPERM where a
+ *            program put a result other than an errno in its place.
  * Differs    typed commands have no union bpf_attr: their second argument is 0. Where nothing is attached, nothing is done.
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY } from "../../abi/bpf.ts";
-import { BpfError, type Errno } from "../../abi/errno.ts";
+import { BpfError, EPERM, type Errno } from "../../abi/errno.ts";
 import type { FdEntry } from "../fd_table.ts";
 import type { Kernel } from "../kernel.ts";
 import type { KMap } from "../map.ts";
@@ -88,7 +89,8 @@ function traced<T>(
 }
 
 function refused(what: string, ret: bigint): BpfError {
-  return new BpfError(Number(-ret) as Errno, `${what}: a program refuses it`, { ret });
+  const errno = ret < 0n ? (Number(-ret) as Errno) : EPERM;
+  return new BpfError(errno, `${what}: a program refuses it`, { ret });
 }
 
 /** A hook of the Linux security modules. @throws BpfError the errno that a program returned */

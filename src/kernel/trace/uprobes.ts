@@ -42,7 +42,8 @@ export class Uprobes {
 
   /** An executable or library of the simulated machine. */
   define(path: string, symbols: Readonly<Record<string, number>>, sizeBytes = 1 << 20): void {
-    this.#files.set(path, { sizeBytes, symbols: new Map(Object.entries(symbols)), slots: new Map() });
+    const slots = this.#files.get(path)?.slots ?? new Map();
+    this.#files.set(path, { sizeBytes, symbols: new Map(Object.entries(symbols)), slots });
   }
 
   /** @throws ENOENT */

@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as abi from "../../../src/abi/bpf.ts";
-import { BpfError } from "../../../src/abi/errno.ts";
 import type { Bpf, Fd, IterLinkInfo } from "../../../src/kernel/bpf.ts";
 import { type BpfObject, openObject } from "../../../src/loader/object.ts";
+import { errnoOf } from "../../support/errno.ts";
 import { load, u32, u64, withKernel } from "../../support/kernel.ts";
 import { onKernels } from "../../support/kernels.ts";
 
@@ -39,16 +39,6 @@ function cat(bpf: Bpf, linkFd: Fd, max?: number): string {
     bpf.close(fd);
   }
 }
-
-const errnoOf = (body: () => unknown): string => {
-  try {
-    body();
-  } catch (e) {
-    if (e instanceof BpfError) return e.message.slice(e.message.lastIndexOf(" ") + 1);
-    throw e;
-  }
-  return "0";
-};
 
 const array = (bpf: Bpf, name: string, maxEntries: number, mapType = abi.BPF_MAP_TYPE_ARRAY) =>
   bpf.mapCreate({ mapType, keySize: 4, valueSize: 8, maxEntries, name });
@@ -196,6 +186,13 @@ describe("iterators", () => {
     expect(cat(bpf, link(bpf, obj, "tasks"))).toMatch(new RegExp(`^${pid} \\S+\\n$`));
     const one = link(bpf, obj, "tasks", { tid: pid });
     expect(bpf.linkInfo(one)).toMatchObject({ targetName: "task", tid: pid });
+    const { link_type, target_name, task_type, tid } = bpf.fdInfo(one);
+    expect({ link_type, target_name, task_type, tid }).toEqual({
+      link_type: "iter",
+      target_name: "task",
+      task_type: "TID",
+      tid: `${pid}`,
+    });
     expect(cat(bpf, one)).toMatch(new RegExp(`^${pid} \\S+\\n$`));
     const files = link(bpf, obj, "files", { pid });
     const more = bpf.dup(files);

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as abi from "../../../src/abi/bpf.ts";
-import { BpfError } from "../../../src/abi/errno.ts";
 import { BTF_KIND_STRUCT } from "../../../src/btf/kinds.ts";
 import type { Bpf, Fd } from "../../../src/kernel/bpf.ts";
 import { STRUCT_OPS_STATE } from "../../../src/kernel/struct_ops/map.ts";
 import { type BpfObject, openObject } from "../../../src/loader/object.ts";
+import { errnoOf } from "../../support/errno.ts";
 import { load, u32, u64, withKernel } from "../../support/kernel.ts";
 import { onKernels } from "../../support/kernels.ts";
 
@@ -15,16 +15,6 @@ const ZERO = u32(0);
 /** u32 refcnt, u32 state. */
 const stateOf = (bpf: Bpf, map: { fd: Fd }) => new DataView(bpf.mapLookupElem(map.fd, ZERO).buffer).getUint32(4, true);
 const refsOf = (bpf: Bpf, map: { fd: Fd }) => new DataView(bpf.mapLookupElem(map.fd, ZERO).buffer).getUint32(0, true);
-
-const errnoOf = (body: () => unknown): string => {
-  try {
-    body();
-    return "0";
-  } catch (e) {
-    if (e instanceof BpfError) return e.message.slice(e.message.lastIndexOf(" ") + 1);
-    throw e;
-  }
-};
 
 const open = (bpf: Bpf): BpfObject => openObject(bytes, { name: "cong.o" }).load(bpf);
 
