@@ -1,10 +1,14 @@
 /** skep net: programs on network devices, with bpftool's words and JSON. */
 import * as abi from "../../src/abi/bpf.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
+import { detachXdp } from "../../src/loader/dispatcher/dispatcher.ts";
+import type { XdpMode } from "../../src/loader/dispatcher/host.ts";
+import { xdpStatus } from "../../src/loader/dispatcher/status.ts";
 import type { Device } from "../../src/node/linux/index.ts";
 import { type DeviceView, devicesOf, openOwnNetns } from "../bpftool/devices.ts";
 import { type Answer, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";
 import { KINDS, selectOne, type Words } from "../bpftool/words.ts";
+import { attachFile, FILE_USAGE, fileArgs, hostOf, statusAnswer } from "../bpftool/xdp.ts";
 
 const PROG = "{ id ID | pinned PATH | name NAME | tag TAG }";
 
@@ -13,13 +17,25 @@ const XDP_FLAGS_UPDATE_IF_NOEXIST = 1;
 const MODES = { xdp: 0, xdpgeneric: 2, xdpdrv: 4, xdpoffload: 8 } as const;
 const MODE_NAMES = Object.keys(MODES) as (keyof typeof MODES)[];
 
-const VERBS: Readonly<Record<string, Verb>> = {
-  show: { usage: "[dev NAME]", run: show },
-  attach: { usage: `${MODE_NAMES.join("|")} ${PROG} dev NAME [overwrite]`, run: attach },
-  detach: { usage: `${MODE_NAMES.join("|")} dev NAME`, run: detach },
+/** For libxdp; xdp: what the device can. */
+const XDP_MODES: Readonly<Record<(typeof MODE_NAMES)[number], XdpMode | undefined>> = {
+  xdp: undefined,
+  xdpgeneric: "generic",
+  xdpdrv: "driver",
+  xdpoffload: "offload",
 };
 
-export const net = objectCommand("net", "show, attach and detach programs of network devices", VERBS);
+const VERBS: Readonly<Record<string, Verb>> = {
+  show: { usage: "[dev NAME]", run: show },
+  attach: {
+    usage: `${MODE_NAMES.join("|")} ${PROG} dev NAME [overwrite]\n  net attach ${MODE_NAMES.join("|")} ${FILE_USAGE} dev NAME`,
+    run: attach,
+  },
+  detach: { usage: `${MODE_NAMES.join("|")} [id ID] dev NAME`, run: detach },
+  status: { usage: "[dev NAME]", run: status },
+};
+
+export const net = objectCommand("net", "show, attach and detach programs of network devices; status of XDP", VERBS);
 
 function needDevice(devices: DeviceView, words: Words): Device {
   if (!words.take("dev")) throw words.error("dev NAME wanted");
@@ -79,9 +95,17 @@ function flowDissector(bpf: Bpf): object[] {
   return progs.map(({ id }) => ({ id }));
 }
 
+/** A loaded program alone, as bpftool attaches it; or one of a file, beside the others that run on the device. */
 function attach({ bpf, words }: Call): Answer {
   using devices = devicesOf(bpf);
   const mode = words.choose(MODE_NAMES);
+  if (words.take("file")) {
+    const file = fileArgs(words);
+    const { ifindex } = needDevice(devices, words);
+    words.end();
+    attachFile(hostOf(bpf, devices), ifindex, file, XDP_MODES[mode], words);
+    return DONE;
+  }
   const prog = selectOne(bpf, KINDS.prog, words);
   const device = needDevice(devices, words);
   const overwrite = words.take("overwrite");
@@ -91,11 +115,23 @@ function attach({ bpf, words }: Call): Answer {
   return DONE;
 }
 
+/** All programs with their dispatcher; or one of them. */
 function detach({ bpf, words }: Call): Answer {
   using devices = devicesOf(bpf);
   const mode = words.choose(MODE_NAMES);
-  const device = needDevice(devices, words);
+  const id = words.take("id") ? words.number("a program id") : undefined;
+  const { ifindex } = needDevice(devices, words);
   words.end();
-  devices.setXdp(device.ifindex, -1, MODES[mode]);
+  const host = hostOf(bpf, devices);
+  if (id !== undefined) detachXdp(host, ifindex, [id]);
+  else if (xdpStatus(host, ifindex).kind === "dispatcher") detachXdp(host, ifindex);
+  else devices.setXdp(ifindex, -1, MODES[mode]);
   return DONE;
+}
+
+function status({ bpf, words }: Call): Answer {
+  using devices = devicesOf(bpf);
+  const only = words.rest > 0 ? needDevice(devices, words) : undefined;
+  words.end();
+  return statusAnswer(hostOf(bpf, devices), only ? [only] : devices.list());
 }

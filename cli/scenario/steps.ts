@@ -7,8 +7,11 @@ import { encode } from "../../src/isa/codec.ts";
 import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import { parseOptions } from "../../src/kernel/bpffs/options.ts";
 import type { Process } from "../../src/kernel/process.ts";
+import { attachXdp } from "../../src/loader/dispatcher/dispatcher.ts";
+import { actionMask } from "../../src/loader/dispatcher/run_config.ts";
 import { openObject } from "../../src/loader/object.ts";
 import { mapTypeByName } from "../../src/maps/table.ts";
+import { XdpDeviceView } from "../../src/net/xdp_set.ts";
 import { readFile } from "../../src/node/files.ts";
 import { findSecDef } from "../../src/progs/sec.ts";
 import { ALL_CAPS, type Caps, NO_CAPS } from "../../src/verifier/platform.ts";
@@ -136,6 +139,23 @@ export const VERBS: Readonly<Record<string, ScenarioVerb>> = {
   attach: verb(
     { as: "text?", device: "text?", cgroup: "text?", netns: "text?", hook: "text?", hold: "flag?", mode: "text?" },
     (scene, args) => attach(scene, args),
+  ),
+  xdp: verb(
+    { device: "text", prog: "text", priority: "number?", proceedOn: "list?" },
+    (scene, { what, by, device, prog, priority, proceedOn }) => {
+      const proc = scene.process(by);
+      const host = { bpf: proc, devices: new XdpDeviceView(scene.kernel.net, proc) };
+      const obj = openObject(readFile(scene.file(what)), { name: what, pinRoot: PIN_ROOT });
+      const runConfig = {
+        ...(priority === undefined ? {} : { priority }),
+        ...(proceedOn ? { chainCallActions: actionMask(proceedOn) } : {}),
+      };
+      try {
+        attachXdp(host, scene.device(device).ifindex, [{ obj, name: prog, runConfig }]);
+      } finally {
+        obj.close();
+      }
+    },
   ),
   update: verb({ prog: "text" }, (scene, { what, by, prog }) => {
     const proc = actor(scene, by, what);

@@ -26,8 +26,14 @@ export interface RunConfig {
 /** XDP_DEFAULT_RUN_PRIO, XDP_DEFAULT_CHAIN_CALL_ACTIONS. */
 export const DEFAULT_RUN_CONFIG: RunConfig = { priority: 50, chainCallActions: actionMask(["XDP_PASS"]) };
 
-export function actionMask(names: readonly XdpActionName[]): number {
-  return names.reduce((mask, name) => mask | (1 << XDP_ACTION_NAMES.indexOf(name)), 0);
+/** @param names of XDP_ACTION_NAMES @throws EINVAL another one */
+export function actionMask(names: readonly string[]): number {
+  return names.reduce((mask, name) => {
+    const action = XDP_ACTION_NAMES.indexOf(name as XdpActionName);
+    if (action < 0)
+      throw new BpfError(EINVAL, `action '${name}'; wanted one of ${XDP_ACTION_NAMES.join(", ")}`, { name });
+    return mask | (1 << action);
+  }, 0);
 }
 
 export function actionNames(mask: number): XdpActionName[] {
