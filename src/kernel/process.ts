@@ -100,6 +100,16 @@ export class Process extends Task implements Bpf {
 
   /** A child with the same fds, credentials and namespaces. */
   fork(comm = this.comm): Process {
+    return syscall(
+      this,
+      "fork",
+      [],
+      () => this.#fork(comm),
+      ({ pid }) => BigInt(pid),
+    );
+  }
+
+  #fork(comm: string): Process {
     const { cred, netns, mountns, cgroup } = this;
     const child = this.kernel.spawn({ ...cred, netns, mountns, cgroup, comm });
     child.parent = this;
@@ -476,7 +486,8 @@ export class Process extends Task implements Bpf {
   }
 
   perfEventOpen(target: PerfEventTarget): Fd {
-    return this.as(() => this.installOwned(openPerfEvent(this, target)));
+    const open = () => this.as(() => this.installOwned(openPerfEvent(this, target)));
+    return syscall(this, "perf_event_open", [], open);
   }
 
   perfEventSetBpf(eventFd: Fd, progFd: Fd): void {

@@ -15,6 +15,7 @@ import type { KMap } from "./map.ts";
 import type { NetNs } from "./netns.ts";
 import type { KObject } from "./objects.ts";
 import type { Prog } from "./prog.ts";
+import { syscall } from "./trace/syscalls.ts";
 import type { UserNs } from "./userns.ts";
 
 export interface Credentials {
@@ -102,9 +103,11 @@ export abstract class Task {
 
   /** setns(2) with a network namespace. */
   setNetns(netns: NetNs): void {
-    const old = this.#netns;
-    this.#netns = netns.get();
-    old.put();
+    syscall(this, "setns", [], () => {
+      const old = this.#netns;
+      this.#netns = netns.get();
+      old.put();
+    });
   }
 
   get mountns(): MountNs {
@@ -178,7 +181,7 @@ export abstract class Task {
   }
 
   close(fd: Fd): void {
-    this.as(() => this.fdTable.close(fd));
+    syscall(this, "close", [BigInt(fd)], () => this.as(() => this.fdTable.close(fd)));
   }
 
   dup(fd: Fd): Fd {

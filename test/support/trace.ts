@@ -78,3 +78,14 @@ export function on(kernel: Kernel, func: string, expectedAttachType: number): Pr
 }
 
 export const KPROBE: ProgOptions = { progType: abi.BPF_PROG_TYPE_KPROBE };
+
+export const RAW_TP: ProgOptions = { progType: abi.BPF_PROG_TYPE_RAW_TRACEPOINT };
+
+/** Of x86-64. */
+export const NR_BPF = 321;
+
+/** The process that the commands are of, on either kernel. */
+export const pidOf = (bpf: Bpf): number => ("pid" in bpf ? (bpf.pid as number) : process.pid);
+
+/** A small map to create. */
+export const array = { mapType: abi.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 8, maxEntries: 1 };

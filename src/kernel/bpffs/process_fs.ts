@@ -9,6 +9,7 @@ import { EACCES, EAGAIN, EBADF, EINVAL, EIO, EISDIR, ELOOP, ENOENT, ENOTDIR, EPE
 import type { Fd } from "../fd.ts";
 import type { KObject } from "../objects.ts";
 import type { Task } from "../task.ts";
+import { lsmFileOpen } from "../trace/syscalls.ts";
 import type { BpfFs, FsPath, FsStat, MountOptions, OpenOptions, RenameOptions } from "./fs_api.ts";
 import { isDir, S_IALLUGO, S_IFMT, S_ISGID, S_ISUID } from "./inode.ts";
 import { bind, mountBpffs, remount, umount } from "./mounting.ts";
@@ -154,7 +155,14 @@ export class ProcessFs implements BpfFs {
   open(path: FsPath, options: OpenOptions = {}): Fd {
     return this.#on("open", path, (call, start, text) => {
       const at = this.#openAt(call, start, text, options);
-      return this.#who.installOwned(openFile(call, at, options));
+      const file = openFile(call, at, options);
+      try {
+        lsmFileOpen(this.#who.kernel, at.dentry.name);
+      } catch (e) {
+        file.put();
+        throw e;
+      }
+      return this.#who.installOwned(file);
     });
   }
 

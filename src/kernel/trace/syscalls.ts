@@ -115,3 +115,12 @@ export function lsmOfFd(kernel: Kernel, { obj, mode }: FdEntry): void {
     lsm(kernel, "bpf_prog", () => [BigInt(progStruct(scope, obj as Prog))]);
   }
 }
+
+/** security_file_open(). @throws BpfError */
+export function lsmFileOpen(kernel: Kernel, name: string): void {
+  using scope = new StructScope(kernel);
+  lsm(kernel, "file_open", () => {
+    const dentry = scope.alloc("dentry", { "d_name.name": scope.text(name), "d_name.len": name.length });
+    return [BigInt(scope.alloc("file", { "f_path.dentry": dentry }))];
+  });
+}
