@@ -1,5 +1,6 @@
 /**
- * The same random calls of bpf(2), as bytes, on skep and on Linux: the errno (or that there was none) must be equal.
+ * The same random calls of bpf(2), as bytes, on skep and on Linux: the errno (or that there was none), what comes back in
+ * the attr and what is written to the caller's memory must be equal, apart from ids, addresses and times.
  *
  * A call is a command with members that make sense, some of which are then replaced, bytes that are changed at random,
  * and a size. Members that name objects, memory and processes are kept as what they name, because numbers differ.
@@ -34,6 +35,7 @@ import * as abi from "../../src/abi/bpf.ts";
 import { cString } from "../../src/abi/cstring.ts";
 import { errnoName } from "../../src/abi/errno.ts";
 import type { Addresses, Members, Struct } from "../../src/abi/struct.ts";
+import { toHex } from "../../src/bytes/hex.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
 import type { Random } from "../fuzz/case.ts";
 import { BTF, insnsOf, MAPS, OUTER, PASS, PROGS, type World } from "./world.ts";
@@ -99,16 +101,24 @@ const buf =
   (rng: Random): Value => ({ buf: rng.pick(names) });
 const anyBuf = buf("zeros", "one", "ones", "prefix");
 
+/** Maps whose elements are objects: written as fds, read as ids. */
+const OBJECT_MAPS: readonly string[] = [
+  ...["prog_array", "devmap", "perf_events", "cgroup_array", "sockmap", "xskmap"],
+  ...Object.keys(OUTER),
+];
+const fdBuf = buf("fd_array", "fd_frozen", "fd_hash", "fd_xdp", "fd_filter", "fd_btf");
+
 const elem: Template = {
   layout: MAP_ELEM as unknown as Struct<Members>,
-  members: (rng) => ({
-    map_fd: mapFd(rng),
-    key: rng.chance(0.3) ? 0 : anyBuf(rng),
-    value: rng.chance(0.3)
-      ? buf("fd_array", "fd_frozen", "fd_hash", "fd_xdp", "fd_filter", "fd_btf")(rng)
-      : anyBuf(rng),
-    flags: rng.chance(0.6) ? 0 : rng.below(9),
-  }),
+  members: (rng) => {
+    const map = mapFd(rng);
+    return {
+      map_fd: map,
+      key: rng.chance(0.3) ? 0 : anyBuf(rng),
+      value: OBJECT_MAPS.includes(map.fd) && rng.chance(0.6) ? fdBuf(rng) : anyBuf(rng),
+      flags: rng.chance(0.6) ? 0 : rng.below(9),
+    };
+  },
 };
 
 /** Buckets are another number, and other elements share one. */
@@ -162,6 +172,7 @@ const TEMPLATES: Readonly<Record<number, Template>> = {
   // Hash tables have their elements in another order.
   [abi.BPF_MAP_GET_NEXT_KEY]: template(MAP_ELEM, (rng) => ({
     ...elem.members(rng),
+    value: anyBuf(rng),
     map_fd: fd(["array", "lpm", "queue", "ringbuf", "prog_array", "rdonly", "wronly", "xdp"])(rng),
   })),
   [abi.BPF_MAP_LOOKUP_AND_DELETE_ELEM]: elem,
@@ -372,15 +383,53 @@ export function pack(world: World, call: RawCall): Packed {
   return { attr, at, used };
 }
 
-/** Makes the call on a kernel. @returns "0", "fd" or an errno's name */
-export function perform(world: World, call: RawCall): string {
+/** Members that commands give back, where no ids, addresses and times are in them. */
+const OUTPUTS: Readonly<Record<number, readonly string[]>> = {
+  [abi.BPF_MAP_LOOKUP_BATCH]: ["count"],
+  [abi.BPF_MAP_LOOKUP_AND_DELETE_BATCH]: ["count"],
+  [abi.BPF_MAP_UPDATE_BATCH]: ["count"],
+  [abi.BPF_MAP_DELETE_BATCH]: ["count"],
+  [abi.BPF_PROG_TEST_RUN]: ["retval", "data_size_out", "ctx_size_out"],
+  [abi.BPF_OBJ_GET_INFO_BY_FD]: ["info_len"],
+  [abi.BPF_TASK_FD_QUERY]: ["buf_len", "fd_type", "probe_offset"],
+};
+
+/** Commands that fill the caller's memory with nothing but what was put into a kernel. */
+const FILLS: ReadonlySet<number> = new Set([
+  abi.BPF_MAP_LOOKUP_ELEM,
+  abi.BPF_MAP_GET_NEXT_KEY,
+  abi.BPF_MAP_LOOKUP_AND_DELETE_ELEM,
+  abi.BPF_MAP_LOOKUP_BATCH,
+  abi.BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+  abi.BPF_PROG_TEST_RUN,
+  abi.BPF_TASK_FD_QUERY,
+  abi.BPF_PROG_STREAM_READ_BY_FD,
+]);
+
+/** What the call left in the attr and in memory, as far as it must be the same on each kernel. */
+function outputs(call: RawCall, attr: Uint8Array, used: readonly Uint8Array[]): string {
+  const { layout } = TEMPLATES[call.cmd] ?? elem;
+  const given = layout.unpack(attr) as Record<string, unknown>;
+  const members = (OUTPUTS[call.cmd] ?? []).map((name) => `${name} ${given[name]}`);
+  const map = call.members["map_fd"];
+  const { value } = call.members;
+  const ids =
+    (typeof map === "object" && "fd" in map && OBJECT_MAPS.includes(map.fd)) ||
+    (typeof value === "object" && "buf" in value && value.buf.startsWith("fd_"));
+  const filled = FILLS.has(call.cmd) && !ids ? used.map((bytes) => toHex(bytes).replace(/(00)+$/, "")) : [];
+  return [...members, ...filled].join(" ");
+}
+
+/** Makes the call on a kernel. @returns "0", "fd" or an errno's name; and what the call left */
+export function perform(world: World, call: RawCall): { readonly result: string; readonly left: string } {
   const { kernel } = world;
   const { attr, at, used } = pack(world, call);
   const ret = kernel.call(call.cmd, attr, call.size, at, used);
-  if (ret < 0) return errnoName(-ret);
-  if (!FD_RESULTS.has(call.cmd)) return "0";
+  const left = outputs(call, attr, used);
+  if (ret < 0) return { result: errnoName(-ret), left };
+  if (!FD_RESULTS.has(call.cmd)) return { result: "0", left };
   kernel.bpf.close(ret as Fd);
-  return "fd";
+  return { result: "fd", left };
 }
 
 /** Bytes of members that are fds, addresses, ids or devices: what they would name by chance differs. */
@@ -422,12 +471,14 @@ export interface RawDifference {
 /** One call on both. */
 export function compareCall(skep: World, linux: World, call: RawCall): RawDifference | undefined {
   const ours = perform(skep, call);
-  settle(skep, call, ours);
+  settle(skep, call, ours.result);
   const theirs = perform(linux, call);
-  settle(linux, call, theirs);
+  settle(linux, call, theirs.result);
   // Machines know different numbers of CPUs.
-  if (call.members["map_type"] === abi.BPF_MAP_TYPE_CPUMAP && theirs === "E2BIG") return undefined;
+  if (call.members["map_type"] === abi.BPF_MAP_TYPE_CPUMAP && theirs.result === "E2BIG") return undefined;
   // Linux's log says more before the verifier begins (types of a BTF), and may not fit where skep's does.
-  if (LOGS.has(call.cmd) && (ours === "ENOSPC" || theirs === "ENOSPC")) return undefined;
-  return ours === theirs ? undefined : { call, skep: ours, linux: theirs };
+  if (LOGS.has(call.cmd) && [ours.result, theirs.result].includes("ENOSPC")) return undefined;
+  if (ours.result === theirs.result && ours.left === theirs.left) return undefined;
+  const text = ({ result, left }: typeof ours) => (left ? `${result}: ${left}` : result);
+  return { call, skep: text(ours), linux: text(theirs) };
 }

@@ -41,10 +41,18 @@ function read(call: Call, a: Batch, removes: boolean): number {
   const position = map.map.type.batch === "hash" ? 4 : keySize;
   const from = a.in_batch === 0n ? undefined : call.read(a.in_batch, position);
   const got = call.proc.as(() => lookupBatch(map.map, from, a.count, Number(a.elem_flags), removes));
-  call.write(a.keys, got.keys);
-  call.write(a.values, got.values);
-  if (got.outBatch) call.write(a.out_batch, got.outBatch);
-  call.put(MAP_BATCH, { count: got.count });
+  const { sysValueSize } = map.map;
+  for (let n = 0; n < got.count; n++) {
+    call.write(a.keys + BigInt(n * keySize), got.keys.subarray(n * keySize, (n + 1) * keySize));
+    call.write(a.values + BigInt(n * sysValueSize), got.values.subarray(n * sysValueSize, (n + 1) * sysValueSize));
+  }
+  // Hash tables tell the position first, others the count.
+  const put = [
+    () => call.put(MAP_BATCH, { count: got.count }),
+    () => got.outBatch && call.write(a.out_batch, got.outBatch),
+  ];
+  if (map.map.type.batch === "hash") put.reverse();
+  for (const tell of put) tell();
   if (got.errno) throw map.map.error(got.errno, got.errno === ENOENT ? "the end" : "batch", { count: got.count });
   return 0;
 }
