@@ -80,3 +80,8 @@ export const ATTACH_PLACES: ReadonlyMap<number, AttachPlace> = new Map([
   ...places("none", abi.BPF_PROG_TYPE_XDP, [abi.BPF_XDP]),
   ...places("none", abi.BPF_PROG_TYPE_LIRC_MODE2, [abi.BPF_LIRC_MODE2]),
 ]);
+
+/** The attach types that programs of a type go to. */
+export function attachTypesOf(progType: number): readonly number[] {
+  return [...ATTACH_PLACES].filter(([, place]) => place.progType === progType).map(([type]) => type);
+}

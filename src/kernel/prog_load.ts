@@ -10,6 +10,7 @@ import { toHex } from "../bytes/hex.ts";
 import { decode } from "../isa/codec.ts";
 import type { AttachProg, FuncInfoRec, LineInfoRec, VerifyInput } from "../verifier/platform.ts";
 import { verify } from "../verifier/verify.ts";
+import { attachTypesOf } from "./attach_types.ts";
 import type { Fd, ProgLoadAttr, ProgLoadResult } from "./bpf.ts";
 import { applyCoreRelos } from "./core_relos.ts";
 import { imageOf } from "./image.ts";
@@ -95,36 +96,18 @@ const TRAMPOLINE_ATTACH = new Set([
 ]);
 const BTF_MAX_TYPE = 0xfffff;
 
+/** Types whose expected attach type is one of the places that their programs go to. */
+const AT_PLACES = [
+  abi.BPF_PROG_TYPE_CGROUP_SOCK,
+  abi.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+  abi.BPF_PROG_TYPE_CGROUP_SKB,
+  abi.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+  abi.BPF_PROG_TYPE_SK_LOOKUP,
+];
+
 /** Expected attach types that a program type accepts; types that are absent accept any. */
 const ATTACH_TYPES: Readonly<Record<number, readonly number[]>> = {
-  [abi.BPF_PROG_TYPE_CGROUP_SOCK]: [
-    abi.BPF_CGROUP_INET_SOCK_CREATE,
-    abi.BPF_CGROUP_INET_SOCK_RELEASE,
-    abi.BPF_CGROUP_INET4_POST_BIND,
-    abi.BPF_CGROUP_INET6_POST_BIND,
-  ],
-  [abi.BPF_PROG_TYPE_CGROUP_SOCK_ADDR]: [
-    abi.BPF_CGROUP_INET4_BIND,
-    abi.BPF_CGROUP_INET6_BIND,
-    abi.BPF_CGROUP_INET4_CONNECT,
-    abi.BPF_CGROUP_INET6_CONNECT,
-    abi.BPF_CGROUP_UNIX_CONNECT,
-    abi.BPF_CGROUP_INET4_GETPEERNAME,
-    abi.BPF_CGROUP_INET6_GETPEERNAME,
-    abi.BPF_CGROUP_UNIX_GETPEERNAME,
-    abi.BPF_CGROUP_INET4_GETSOCKNAME,
-    abi.BPF_CGROUP_INET6_GETSOCKNAME,
-    abi.BPF_CGROUP_UNIX_GETSOCKNAME,
-    abi.BPF_CGROUP_UDP4_SENDMSG,
-    abi.BPF_CGROUP_UDP6_SENDMSG,
-    abi.BPF_CGROUP_UNIX_SENDMSG,
-    abi.BPF_CGROUP_UDP4_RECVMSG,
-    abi.BPF_CGROUP_UDP6_RECVMSG,
-    abi.BPF_CGROUP_UNIX_RECVMSG,
-  ],
-  [abi.BPF_PROG_TYPE_CGROUP_SKB]: [abi.BPF_CGROUP_INET_INGRESS, abi.BPF_CGROUP_INET_EGRESS],
-  [abi.BPF_PROG_TYPE_CGROUP_SOCKOPT]: [abi.BPF_CGROUP_SETSOCKOPT, abi.BPF_CGROUP_GETSOCKOPT],
-  [abi.BPF_PROG_TYPE_SK_LOOKUP]: [abi.BPF_SK_LOOKUP],
+  ...Object.fromEntries(AT_PLACES.map((type) => [type, attachTypesOf(type)])),
   [abi.BPF_PROG_TYPE_SK_REUSEPORT]: [abi.BPF_SK_REUSEPORT_SELECT, abi.BPF_SK_REUSEPORT_SELECT_OR_MIGRATE],
   [abi.BPF_PROG_TYPE_NETFILTER]: [abi.BPF_NETFILTER],
   [abi.BPF_PROG_TYPE_SYSCALL]: [0],

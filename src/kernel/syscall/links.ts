@@ -169,7 +169,9 @@ function uprobeMulti(call: Call): Partial<LinkCreateAttr> {
 function linkUpdate(call: Call, a: Unpacked<typeof LINK_UPDATE>): number {
   checkFlags("link update", a.flags, abi.BPF_F_REPLACE);
   const replaces = (a.flags & abi.BPF_F_REPLACE) !== 0;
-  call.proc.linkAt(a.link_fd as Fd);
+  const { type } = call.proc.linkAt(a.link_fd as Fd);
+  // Links of struct_ops get another map.
+  if (type.type !== abi.BPF_LINK_TYPE_STRUCT_OPS) call.proc.progAt(a.new_prog_fd as Fd);
   if (!replaces && a.old_prog_fd) refuse(EINVAL, `old_prog_fd ${a.old_prog_fd} without BPF_F_REPLACE`);
   call.proc.linkUpdate(a.link_fd as Fd, a.new_prog_fd as Fd, {
     flags: a.flags,

@@ -87,7 +87,10 @@ function testRun(call: Call, a: Run): number {
   const kind = proc.kernel.platform.progTypes[prog.type]?.testRun;
   const rules = kind && RULES[kind];
   // Without a kind the command says why not.
-  if (!rules) return proc.progTestRun(a.prog_fd as Fd).retval && 0;
+  if (!rules) {
+    proc.progTestRun(a.prog_fd as Fd);
+    return 0;
+  }
   for (const member of rules.zero) {
     if (a[member]) refuse(EINVAL, `test run of '${prog.name}': ${member} ${a[member]}; wanted 0`, { member });
   }

@@ -1,4 +1,4 @@
-/** BPF tokens: what a bpffs delegates to the processes of its user namespace. Linux's rules for the first one stand in raw.test.ts. */
+/** BPF tokens: what a bpffs delegates to the processes of its user namespace. Linux's rules for the first one stand in raw_links.test.ts. */
 import { describe, expect, it } from "vitest";
 import * as abi from "../../../src/abi/bpf.ts";
 import { BpfError, errnoName } from "../../../src/abi/errno.ts";
