@@ -92,7 +92,7 @@ import { progTestRun } from "./test_run.ts";
 import { capsWith, tokenCreate, tokenFor } from "./token.ts";
 import { rawTracepointOpen } from "./trace/links.ts";
 import { openPerfEvent, perfAttach, perfEventAt } from "./trace/perf_event.ts";
-import { lsm, lsmOfFd, syscall } from "./trace/syscalls.ts";
+import { lsmBpf, lsmOfFd, syscall } from "./trace/syscalls.ts";
 import { objectViews } from "./view.ts";
 
 export class Process extends Task implements Bpf {
@@ -121,14 +121,17 @@ export class Process extends Task implements Bpf {
     return child;
   }
 
-  /** A command of bpf(2), which events, probes and LSM programs see. */
-  #cmd<T>(cmd: number, body: () => T): T {
+  /**
+   * A command of bpf(2), which events, probes and LSM programs see.
+   * @param attr  of a call as bytes: what LSM programs read as union bpf_attr
+   */
+  #cmd<T>(cmd: number, body: () => T, attr?: Uint8Array): T {
     const { traceHooks } = this.kernel;
     // A call as bytes has been seen already when it comes to its typed command.
     if (traceHooks.idle || traceHooks.inSyscall.has(this)) return this.as(body);
     const size = BigInt(ATTR_SIZE);
     return syscall(this, "bpf", [BigInt(cmd), 0n, size], () => {
-      lsm(this.kernel, "bpf", () => [BigInt(cmd), 0n, size, 0n]);
+      lsmBpf(this.kernel, cmd, attr, size);
       return this.as(body);
     });
   }
@@ -457,7 +460,7 @@ export class Process extends Task implements Bpf {
    * @returns an fd, a count or 0 @throws BpfError with Linux's errno
    */
   bpf(cmd: number, attr: Uint8Array, size: number, mem?: UserMemory): number {
-    return this.#cmd(cmd, () => sysBpf(this, cmd, attr, size, mem));
+    return this.#cmd(cmd, () => sysBpf(this, cmd, attr, size, mem), attr);
   }
 
   /** As bpf(), but an error is -errno, as a libbpf client sees it. */

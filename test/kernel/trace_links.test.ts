@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
 import type { Fd, LinkCreateAttr } from "../../src/kernel/bpf.ts";
+import { checkReferences } from "../../src/kernel/holders.ts";
 import type { Kernel } from "../../src/kernel/kernel.ts";
 import type { Process } from "../../src/kernel/process.ts";
 import { openObject } from "../../src/loader/object.ts";
@@ -389,6 +390,47 @@ describe("info", () => {
       proc.close(link);
       call(kernel, FUNC, [], 0n);
       expect(j.take()).toBe("2");
+    }));
+});
+
+describe("life", () => {
+  it("a pinned link stays attached; the last name's end detaches", () =>
+    withKernel((kernel, proc) => {
+      const j = new Journal(proc);
+      const link = proc.rawTracepointOpen(j.prog(1, on(kernel, FUNC, abi.BPF_TRACE_FENTRY)));
+      proc.objPin(link, "/sys/fs/bpf/link");
+      proc.close(link);
+      call(kernel, FUNC, [1n, 2n], 3n);
+      proc.objUnpin("/sys/fs/bpf/link");
+      call(kernel, FUNC, [1n, 2n], 3n);
+      expect(j.take()).toBe("1");
+      expect(kernel.traceHooks.idle).toBe(true);
+    }));
+
+  it("programs and maps taken away by force end what they are attached by", () =>
+    withKernel((kernel, proc) => {
+      const j = new Journal(proc);
+      const id = (fd: Fd) => proc.progInfo(fd).id;
+      const progs = [
+        j.prog(1, on(kernel, FUNC, abi.BPF_TRACE_FEXIT)),
+        j.prog(2, KPROBE),
+        j.prog(3, { ...KPROBE, expectedAttachType: abi.BPF_TRACE_KPROBE_MULTI }),
+      ];
+      proc.rawTracepointOpen(progs[0]!);
+      const event = proc.perfEventOpen({ kind: "kprobe", symbol: FUNC });
+      proc.perfEventSetBpf(event, progs[1]!);
+      multi(proc, progs[2]!, { symbols: [FUNC] });
+      call(kernel, FUNC, [], 0n);
+      expect(j.take()).toBe("231");
+      for (const prog of progs) proc.progUnload(id(prog));
+      checkReferences(kernel);
+      call(kernel, FUNC, [], 0n);
+      expect(j.take()).toBe("");
+      expect(kernel.traceHooks.idle).toBe(true);
+      // The event is free for another program.
+      proc.perfEventSetBpf(event, j.prog(4, KPROBE));
+      call(kernel, FUNC, [], 0n);
+      expect(j.take()).toBe("4");
     }));
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
+import { checkReferences } from "../../src/kernel/holders.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
 import { errnoOf } from "../support/errno.ts";
 import { funcId, loadOnly } from "../support/freplace.ts";
@@ -84,6 +85,16 @@ onKernels(
   },
   options,
 );
+
+it("a traced program that is taken away by force takes the attachment with it", () =>
+  withKernel((kernel, proc) => {
+    const { target, tracers } = open(proc);
+    tracers.progs["before"]!.attach();
+    tracers.progs["after_weigh"]!.attach();
+    proc.progUnload(target.progs["entry"]!.info().id);
+    checkReferences(kernel);
+    expect(kernel.traceHooks.idle).toBe(true);
+  }));
 
 it("a function is extended or traced, not both", () =>
   withKernel((_kernel, proc) => {

@@ -101,6 +101,30 @@ describe("recursion", () => {
 });
 
 describe("LSM programs", () => {
+  it("read union bpf_attr of a call as bytes, and NULL of a typed command", () =>
+    withKernel((kernel, proc) => {
+      const j = new Journal(proc);
+      const hook = j.prog(
+        1,
+        on(kernel, "bpf_lsm_bpf", abi.BPF_LSM_MAC),
+        `r1 = *(u64 *)(r6 + 8)
+        r2 = *(u32 *)(r1 + 12)    /* max_entries of BPF_MAP_CREATE */
+        *(u64 *)(r7 + 8) = r2
+        r0 = 0
+        if r2 != 77 goto out
+        r0 = -${EPERM}`,
+      );
+      const link = proc.rawTracepointOpen(hook);
+      const create = (entries: number) => {
+        const attr = new Uint8Array(Uint32Array.from([abi.BPF_MAP_TYPE_ARRAY, 4, 8, entries]).buffer);
+        return proc.bpf(abi.BPF_MAP_CREATE, attr, attr.length);
+      };
+      expect(errnoOf(() => create(77))).toBe("EPERM");
+      expect(errnoOf(() => create(78))).toBe("0");
+      expect(errnoOf(() => proc.mapCreate({ ...array, maxEntries: 77 }))).toBe("0");
+      proc.close(link);
+    }));
+
   it("refuse to open a file by its name", () =>
     withKernel((kernel, proc) => {
       const { structs } = kernel;
@@ -176,6 +200,39 @@ describe("processes", () => {
       expect(j.word(1)).toBe(BigInt(child.pid));
       expect([j.word(2), j.word(3)]).toEqual([BigInt(child.pid), BigInt(child.pid)]);
       expect(kernel.processes.size).toBe(1);
+    }));
+
+  it("bpf_get_current_task_btf() is the task_struct of the process that acts", () =>
+    withKernel((kernel, proc) => {
+      const j = new Journal(proc);
+      const [pid, comm, parent] = ["pid", "comm", "real_parent"].map((m) => kernel.structs.offset("task_struct", m)!);
+      const prog = j.prog(
+        1,
+        { ...on(kernel, "btf_trace_sys_enter", abi.BPF_TRACE_RAW_TP) },
+        `call get_current_task_btf
+        r1 = *(u32 *)(r0 + ${pid})
+        *(u64 *)(r7 + 8) = r1
+        r1 = *(u64 *)(r0 + ${comm})
+        *(u64 *)(r7 + 16) = r1
+        r1 = *(u64 *)(r0 + ${parent})
+        r1 = *(u32 *)(r1 + ${pid})
+        *(u64 *)(r7 + 24) = r1
+        r0 = 0`,
+      );
+      const child = proc.fork("kid");
+      const link = proc.rawTracepointOpen(prog);
+      child.mapCreate(array);
+      proc.close(link);
+      // closing is a call of the parent
+      const name = new TextDecoder().decode(new Uint8Array(new BigUint64Array([j.word(2)]).buffer));
+      expect([j.word(1), name.slice(0, 4), j.word(3)]).toEqual([BigInt(proc.pid), "skep", BigInt(proc.pid)]);
+      const again = proc.rawTracepointOpen(prog);
+      child.mapCreate(array);
+      const task = kernel.taskStructs.of(child);
+      expect(kernel.structs.read("task_struct", task, "pid")).toBe(BigInt(child.pid));
+      expect(kernel.structs.readText("task_struct", task, "comm")).toBe("kid");
+      expect(kernel.structs.read("task_struct", task, "real_parent")).toBe(BigInt(kernel.taskStructs.of(proc)));
+      proc.close(again);
     }));
 
   it("programs see the process on whose behalf they run", () =>

@@ -28,6 +28,13 @@ export class StructScope {
     return addr;
   }
 
+  /** Bytes with zeros behind them, `room` in all. */
+  padded(content: Uint8Array, room: number): VAddr {
+    const all = new Uint8Array(Math.max(content.length, room));
+    all.set(content);
+    return this.bytes(all);
+  }
+
   /** A string with its NUL. */
   text(text: string): VAddr {
     return this.bytes(new TextEncoder().encode(`${text}\0`));

@@ -68,7 +68,7 @@ export function withArgs<T>(
   funcIp?: bigint,
 ): T {
   const head: HeadFacts = { nArgs, hasResult: words.length >> 3 > nArgs, ...(funcIp === undefined ? {} : { funcIp }) };
-  return withContext(memory, MAX_ARGS_BYTES + 8, head, (ctx) => {
+  return withContext(memory, Math.max(MAX_ARGS_BYTES + 8, words.length), head, (ctx) => {
     memory.writeBytes(ctx, words);
     return body(ctx);
   });

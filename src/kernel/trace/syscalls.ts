@@ -5,7 +5,7 @@
  * Order      sys_enter, syscalls:sys_enter_NAME, probes of __x64_sys_NAME, the call, sys_exit, syscalls:sys_exit_NAME.
  * Errors     what the call throws; the errno that an LSM program returns, for which the call does nothing; EPERM where a
  *            program put a result other than an errno in its place.
- * Differs    typed commands have no union bpf_attr: their second argument is 0. Where nothing is attached, nothing is done.
+ * Differs    typed commands have no union bpf_attr: their second argument is 0 and NULL for LSM programs. Where nothing is attached, nothing is done.
  */
 import { BPF_F_RDONLY, BPF_F_WRONLY } from "../../abi/bpf.ts";
 import { BpfError, EPERM, type Errno } from "../../abi/errno.ts";
@@ -100,6 +100,15 @@ export function lsm(kernel: Kernel, hook: string, args: () => readonly bigint[])
   if (!traceHooks.watched(func)) return;
   const ret = traceHooks.call(func, args, () => 0n);
   if (ret) throw refused(`LSM hook ${hook}`, ret);
+}
+
+/** sizeof(union bpf_attr), and more: programs read within the union. */
+const ATTR_ROOM = 256;
+
+/** security_bpf(). @param attr  absent: programs see NULL @throws BpfError */
+export function lsmBpf(kernel: Kernel, cmd: number, attr: Uint8Array | undefined, size: bigint): void {
+  using scope = new StructScope(kernel);
+  lsm(kernel, "bpf", () => [BigInt(cmd), attr ? BigInt(scope.padded(attr, ATTR_ROOM)) : 0n, size, 0n]);
 }
 
 const FMODE_READ = 1n;

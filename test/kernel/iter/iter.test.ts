@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as abi from "../../../src/abi/bpf.ts";
 import type { Bpf, Fd, IterLinkInfo } from "../../../src/kernel/bpf.ts";
+import { checkReferences } from "../../../src/kernel/holders.ts";
 import { type BpfObject, openObject } from "../../../src/loader/object.ts";
 import { errnoOf } from "../../support/errno.ts";
 import { load, u32, u64, withKernel } from "../../support/kernel.ts";
@@ -253,6 +254,19 @@ describe("iterators of the simulated kernel", () => {
       const file = proc.fs.open("/sys/fs/bpf/maps");
       expect(readAll(proc, file)).toMatch(/^pinned 2 4\nend \d+\n$/);
       proc.objUnpin("/sys/fs/bpf/maps");
+    }));
+
+  it("a map taken away by force ends the walks over it", () =>
+    withKernel((kernel, proc) => {
+      const obj = open(proc, "elems");
+      const map = array(proc, "gone", 3);
+      const fd = link(proc, obj, "elems", { mapFd: map });
+      const file = proc.iterCreate(fd);
+      expect(proc.fs.read(file, 1).length).toBe(1);
+      proc.mapDelete(proc.mapInfo(map).id);
+      checkReferences(kernel);
+      expect(() => proc.fs.read(file, 1)).toThrow("EIDRM");
+      expect(errnoOf(() => proc.iterCreate(fd))).toBe("EINVAL");
     }));
 
   it("what is not walked says why", () =>
