@@ -1,4 +1,5 @@
-// The tests of test/linux on another real kernel: Debian's 6.1 cloud kernel under qemu. npm run test:qemu
+// The tests of test/linux on another real kernel: Debian's 6.1 cloud kernel under qemu. npm run test:qemu [-- PATTERN of
+// file names]
 //
 // Kernel, archive and logs lie in conformance/build/qemu; nothing is installed. Without qemu or the kernel's package it
 // says why and leaves with 0. SKEP_QEMU names a qemu-system-x86_64 that is not in PATH.
@@ -13,14 +14,16 @@ const dir = join(root, "conformance", "build", "qemu");
 const js = join(dir, "js");
 
 /** Programs that tests call, taken from this machine when it has them. */
-const PROGRAMS = ["bpftool"];
+const PROGRAMS = ["bpftool", "xdp-loader"];
+/** libxdp's dispatcher lies where the tests look for it. */
+const LIBXDP = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o";
 /** Devices and hooks that Debian builds as modules. */
 const MODULES = ["veth", "ifb", "dummy", "sch_ingress", "cls_bpf"];
 /** Packages that the compiled tests import, besides skep's own. */
 const PACKAGES = ["koffi", "@koromix/koffi-linux-x64", "@vitest/expect", "chai"];
 
 /** Folders whose objects, records and captures the tests read. */
-const DATA = ["test/fixtures", "test/linux", "test/maps", "examples"];
+const DATA = ["test/fixtures", "test/linux", "test/maps", "test/loader", "test/kernel", "examples"];
 
 /** Paths below a folder of this machine, relative to it. */
 const filesBelow = (folder) => readdirSync(folder, { recursive: true });
@@ -111,9 +114,10 @@ function compile() {
 
 function writeInitramfs(file, modules) {
   const cpio = new Cpio();
-  for (const path of ["dev", "proc", "sys", "tmp", "modules"]) cpio.directory(path);
+  for (const path of ["dev", "proc", "sys", "tmp", "run", "modules"]) cpio.directory(path);
   addProgram(cpio, "bin/node", process.execPath);
   for (const name of PROGRAMS) if (found(name)) addProgram(cpio, `bin/${name}`, found(name));
+  if (existsSync(LIBXDP)) cpio.file(LIBXDP.slice(1), readFileSync(LIBXDP));
   for (const [n, module] of modules.entries())
     cpio.file(`modules/${String(n).padStart(2, "0")}-${basename(module)}`, readFileSync(module));
   cpio.copy(js, "skep");
@@ -129,7 +133,10 @@ function writeInitramfs(file, modules) {
   const shim = { type: "module", exports: "./index.js" };
   cpio.file("skep/node_modules/vitest/package.json", Buffer.from(JSON.stringify(shim)));
   cpio.file("skep/node_modules/vitest/index.js", Buffer.from('export * from "../../conformance/qemu/vitest.js";\n'));
-  const tests = readdirSync(join(js, "test", "linux")).filter((name) => name.endsWith(".test.js"));
+  const only = process.argv[2] ?? "";
+  const tests = readdirSync(join(js, "test", "linux")).filter(
+    (name) => name.endsWith(".test.js") && name.includes(only),
+  );
   cpio.file("skep/suite.json", Buffer.from(JSON.stringify(tests.map((name) => `test/linux/${name}`))));
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, "");
@@ -196,6 +203,8 @@ try {
   // imported here: in a fresh clone its compiler is a package that install() brings
   const { buildWasm } = await import("../../scripts/build-wasm.mjs");
   buildWasm();
+  const { buildObjects } = await import("../../scripts/build-objects.mjs");
+  buildObjects();
   compile();
   const initramfs = join(dir, "initramfs");
   writeInitramfs(initramfs, moduleFiles(modules));

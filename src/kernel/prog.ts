@@ -147,8 +147,10 @@ export class Prog extends KObject {
     return -1;
   }
 
-  /** What is called in place of a function, and is there to stay. */
+  /** What is called in place of a function, or will be after the run in progress. */
   patchAt(subprog: number): ProgPatch | undefined {
+    const replacement = this.#replacements.get(subprog);
+    if (replacement) return { prog: replacement };
     const patch = this.#patches.get(subprog);
     return patch && !this.#leaving.has(patch) ? patch : undefined;
   }
@@ -181,7 +183,7 @@ export class Prog extends KObject {
 
   /** Whether an extension is in place of a function (aux->is_extended). */
   get extended(): boolean {
-    for (const [subprog, patch] of this.#patches) if ("prog" in patch && this.patchAt(subprog)) return true;
+    for (const patch of this.#patches.values()) if ("prog" in patch && !this.#leaving.has(patch)) return true;
     return this.#replacements.size > 0;
   }
 

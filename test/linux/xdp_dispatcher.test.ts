@@ -14,12 +14,15 @@ import { createKernel } from "../../src/net/create.ts";
 import { XdpDeviceView } from "../../src/net/xdp_set.ts";
 import { Devices, inNetns, newNetns } from "../../src/node/linux/index.ts";
 import { whyNotLinux, withLinux, withPins } from "../support/kernels.ts";
-import { blank, DISPATCHERS, type Stamp, stamp, stampsOf } from "../support/xdp_stamp.ts";
+import { blank, DISPATCHERS, STAMP_FILE, type Stamp, stamp, stampsOf } from "../support/xdp_stamp.ts";
 
-const LOADER = "/usr/sbin/xdp-loader";
+const LOADER = ["/usr/sbin/xdp-loader", "/bin/xdp-loader"].find((path) => existsSync(path));
+
+/** Calls xdp-loader, where there is one for this kernel. */
+type Loader = (...args: string[]) => string | undefined;
 
 /** A device on each kernel; xdp-loader can be asked on Linux. */
-function onBoth(title: string, body: (host: XdpHost, ifindex: number, loader: () => string | undefined) => void): void {
+function onBoth(title: string, body: (host: XdpHost, ifindex: number, loader: Loader) => void): void {
   it(`skep: ${title}`, () => {
     using kernel = createKernel();
     const proc = kernel.spawn();
@@ -35,8 +38,8 @@ function onBoth(title: string, body: (host: XdpHost, ifindex: number, loader: ()
           using devices = new Devices(bpf.sys);
           const [{ ifindex }] = devices.addVeth("xd0", "xd1");
           const env = { ...process.env, LIBXDP_BPFFS: bpffs };
-          const loader = () =>
-            existsSync(LOADER) ? execFileSync(LOADER, ["status", "xd0"], { env, encoding: "utf8" }) : undefined;
+          const loader: Loader = (...args) =>
+            LOADER ? execFileSync(LOADER, args, { env, encoding: "utf8" }) : undefined;
           try {
             body({ bpf, devices, bpffs }, ifindex, loader);
           } finally {
@@ -64,7 +67,7 @@ function runAttached(bpf: Bpf, progId: number): { retval: number; stamps: number
   return { retval, stamps: stampsOf(dataOut) };
 }
 
-describe.each(DISPATCHERS)("$name", ({ options }) => {
+function withDispatcher({ options }: (typeof DISPATCHERS)[number]): void {
   onBoth("verifies, and passes packets while its slots are empty", ({ bpf, ...rest }) => {
     const slots = [1, 2, 3].map((priority) => ({ priority, chainCallActions: 4, flags: 0 }));
     const { obj, main } = loadDispatcher({ ...rest, bpf, ...options }, { frags: true, slots });
@@ -87,14 +90,25 @@ describe.each(DISPATCHERS)("$name", ({ options }) => {
       ["middle", 50],
     ]);
     expect(runAttached(host.bpf, status.progId)).toEqual({ retval: 2, stamps: [1, 2, 0, 0, 0, 0, 0, 0, 0, 0] });
-    const seen = loader();
+    const seen = loader("status", "xd0");
     if (seen !== undefined) expect(seen).toMatch(/xdp_dispatcher[\s\S]*=> +10 +early[\s\S]*=> +50 +middle/);
     status = detachXdp(host, ifindex, [status.components[0]!.progId]);
     expect(status).toMatchObject({ components: [{ name: "middle" }] });
     expect(detachXdp(host, ifindex)).toEqual({ kind: "none" });
     expect(host.bpf.fs.readdir(pinRoot(host))).toEqual([]);
+    if (loader("load", "-n", "early", "xd0", STAMP_FILE) === undefined) return;
+    status = put(host, ifindex, { name: "middle", set: 2, slot: 1 });
+    if (status.kind !== "dispatcher") throw new Error("no dispatcher");
+    expect(status.components.map((c) => c.name)).toEqual(["early", "middle"]);
+    expect(runAttached(host.bpf, status.progId).stamps.slice(0, 2)).toEqual([1, 2]);
+    loader("unload", "xd0", "-i", `${status.components[0]!.progId}`);
+    expect(xdpStatus(host, ifindex)).toMatchObject({ components: [{ name: "middle" }] });
+    loader("unload", "xd0", "--all");
+    expect(xdpStatus(host, ifindex)).toEqual({ kind: "none" });
   });
-});
+}
+
+for (const dispatcher of DISPATCHERS) describe(dispatcher.name, () => withDispatcher(dispatcher));
 
 onBoth("one program alone, where no dispatcher can be or none is wanted", (plain, ifindex, loader) => {
   const host = { ...plain, skipDispatcher: true };
@@ -102,7 +116,7 @@ onBoth("one program alone, where no dispatcher can be or none is wanted", (plain
   expect(status).toMatchObject({ kind: "single", mode: "driver", name: "late_with_a_long_name" });
   if (status.kind !== "single") return;
   expect(runAttached(host.bpf, status.progId).stamps[0]).toBe(3);
-  const seen = loader();
+  const seen = loader("status", "xd0");
   if (seen !== undefined) expect(seen).toContain(`native   ${status.progId}`);
   expect(() => put(host, ifindex, {})).toThrow(expect.objectContaining({ errno: 16 }));
   expect(() => detachXdp(host, ifindex, [999_999_999])).toThrow(expect.objectContaining({ errno: 2 }));

@@ -5,7 +5,8 @@ import type { XdpProgram } from "../../src/loader/dispatcher/order.ts";
 import type { RunConfig } from "../../src/loader/dispatcher/run_config.ts";
 import { openObject } from "../../src/loader/object.ts";
 
-export const STAMP = readFileSync(new URL("../loader/dispatcher/progs/stamp.o", import.meta.url));
+export const STAMP_FILE = new URL("../loader/dispatcher/progs/stamp.o", import.meta.url).pathname;
+export const STAMP = readFileSync(STAMP_FILE);
 
 export interface Stamp {
   readonly name?: string;

@@ -48,8 +48,7 @@ export function checkFree(ext: Prog, target: Prog, subprog: number): void {
   const fail = (text: string): never => {
     throw new BpfError(EBUSY, `program '${ext.name}': ${text}`, { prog: ext.id, target: target.id });
   };
-  const replacement = target.replacements.get(subprog);
-  const there = replacement ? { prog: replacement } : target.patchAt(subprog);
+  const there = target.patchAt(subprog);
   if (there) {
     fail(
       "prog" in there
