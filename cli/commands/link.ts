@@ -3,7 +3,7 @@ import * as abi from "../../src/abi/bpf.ts";
 import { ATTACH_TYPE_NAMES } from "../../src/abi/enum_names.ts";
 import type { LinkInfo } from "../../src/kernel/bpf.ts";
 import { findRefs, pidLines, pinLines, type Refs, refsJson } from "../bpftool/refs.ts";
-import { type Answer, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";
+import { type Answer, answerText, type Call, DONE, objectCommand, type Verb } from "../bpftool/verbs.ts";
 import { forEach, KINDS, select, selectOne } from "../bpftool/words.ts";
 import { typeName } from "./prog.ts";
 
@@ -80,9 +80,36 @@ function details({ info: i, progType }: Row): Record<string, unknown> {
     ...(i.type !== abi.BPF_LINK_TYPE_XDP && i.type !== abi.BPF_LINK_TYPE_NETFILTER && { attach_type: attachType }),
     target_obj_id: i.targetObjId || undefined,
     target_btf_id: i.targetBtfId || undefined,
+    tid: i.tid,
+    pid: i.pid,
+    order: i.order === undefined ? undefined : ORDER_NAMES[i.order],
     ...i.netfilter,
-    bpf_cookie: i.cookie,
+    ...(i.perfEvent ? perfDetails(i) : { bpf_cookie: i.cookie }),
+    ...multiDetails(i),
   };
+}
+
+/** BPF_CGROUP_ITER_*. */
+const ORDER_NAMES = ["order_unspec", "self_only", "descendants_pre", "descendants_post", "ancestors_up"];
+
+function perfDetails({ perfEvent: event, cookie }: LinkInfo): Record<string, unknown> {
+  if (!event) return {};
+  const { kind, name, offset } = event;
+  if (kind === "event") return { event_type: event.type, event_config: event.config, cookie };
+  if (kind === "tracepoint") return { tracepoint: name, cookie };
+  const retprobe = kind.includes("ret");
+  if (kind.startsWith("u")) return { retprobe, file: name, offset, cookie };
+  return { retprobe, addr: event.addr, func: name, offset, missed: event.missed || undefined, cookie };
+}
+
+function multiDetails({ kprobeMulti: k, uprobeMulti: u }: LinkInfo): Record<string, unknown> {
+  if (k) {
+    const funcs = k.addrs.map((addr, n) => ({ addr, cookie: k.cookies[n] }));
+    return { retprobe: k.flags !== 0, func_count: k.count, missed: k.missed || undefined, funcs };
+  }
+  if (!u) return {};
+  const funcs = u.offsets.map((offset, n) => ({ offset, ref_ctr_offset: u.refCtrOffsets[n], cookie: u.cookies[n] }));
+  return { retprobe: u.flags !== 0, path: u.path, func_count: u.count, pid: u.pid, funcs };
 }
 
 function jsonOf(row: Row, refs: Refs): object {
@@ -95,7 +122,8 @@ function textOf(row: Row, refs: Refs): string {
   const { id, type, progId } = row.info;
   const more = Object.entries(details(row)).filter(([, v]) => v !== undefined);
   const lines = [`${id}: ${TYPE_NAMES[type] ?? `type ${type}`}  prog ${progId}`];
-  if (more.length > 0) lines.push(more.map(([name, v]) => `${name} ${v}`).join("  "));
+  if (more.length > 0)
+    lines.push(more.map(([name, v]) => `${name} ${typeof v === "object" ? answerText(v) : v}`).join("  "));
   lines.push(...pinLines(refs, "link", id));
   lines.push(...pidLines(refs, "link", id));
   return `${lines.join("\n\t")}\n`;

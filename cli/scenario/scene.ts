@@ -4,6 +4,7 @@ import type { Fd } from "../../src/kernel/bpf.ts";
 import type { Cgroup } from "../../src/kernel/cgroup/cgroup.ts";
 import type { NetNs } from "../../src/kernel/netns.ts";
 import type { Process } from "../../src/kernel/process.ts";
+import type { BpfProg } from "../../src/loader/prog.ts";
 import { createKernel, type NetKernel } from "../../src/net/create.ts";
 import type { NetDevice } from "../../src/net/device.ts";
 import { UsageError } from "../output.ts";
@@ -14,6 +15,8 @@ export interface Held {
   readonly fd: Fd;
   /** BPF_* attach type that the section of a program stands for. */
   readonly attachType?: number;
+  /** The program as its object has it: it attaches where its section says. */
+  readonly prog?: BpfProg;
 }
 
 /** Where people expect the hierarchy. */

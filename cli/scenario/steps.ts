@@ -98,7 +98,7 @@ export const VERBS: Readonly<Record<string, ScenarioVerb>> = {
     object.load(proc);
     for (const prog of Object.values(object.progs)) {
       if (!prog.isLoaded) continue;
-      scene.hold(`${as}/${prog.name}`, { proc, fd: prog.fd, attachType: prog.expectedAttachType });
+      scene.hold(`${as}/${prog.name}`, { proc, fd: prog.fd, attachType: prog.expectedAttachType, prog });
     }
     for (const map of Object.values(object.maps))
       if (map.isLoaded) scene.hold(`${as}/${map.name}`, { proc, fd: map.fd });
@@ -232,6 +232,16 @@ function attach(scene: Scene, args: StepArgs & Readonly<Record<string, unknown>>
   };
   const proc = actor(scene, by, what!);
   const progFd = scene.fdIn(proc, what!);
+  const { prog, proc: maker } = scene.held(what!);
+  if (
+    mode === "link" &&
+    prog &&
+    maker === proc &&
+    [device, cgroup, netns, hook, hold].every((given) => given === undefined)
+  ) {
+    scene.hold(as ?? `link ${what}`, { proc, fd: prog.attach().fd });
+    return;
+  }
   const attachType = hook === undefined ? (scene.held(what!).attachType ?? 0) : HOOKS[hook];
   if (attachType === undefined) throw new UsageError(`hook '${hook}' seen, ingress or egress wanted`);
   const targetFd =

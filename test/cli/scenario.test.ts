@@ -34,6 +34,21 @@ async function text(command: string, file: string): Promise<string> {
   return out + err;
 }
 
+describe("links of tracing programs", () => {
+  const multi = `${relative()}${join(import.meta.dirname, "..", "kernel/progs/multi.o")}`;
+
+  it("link show: a link on many functions, by bpftool's names", async () => {
+    const file = scenario({ load: multi }, { attach: "multi/many", as: "many" });
+    const shown = (await json("link show id 1", file)) as { funcs: object[]; func_count: number };
+    expect(shown).toMatchObject({ id: 1, type: "kprobe_multi", retprobe: false });
+    expect(shown.funcs.length).toBe(shown.func_count);
+    expect(shown.func_count).toBeGreaterThan(7);
+    expect(await text("link show", file)).toMatch(
+      /^1: kprobe_multi {2}prog \d+\n\t.*func_count \d+ {2}funcs \[\{"addr":/,
+    );
+  });
+});
+
 describe("the example of two teams", () => {
   it("prog show -f", async () => {
     expect(await json("prog show -f", TWO_TEAMS)).toMatchObject([
