@@ -380,8 +380,12 @@ export function pack(world: World, call: RawCall): Packed {
     const off = of.offsetOf(member);
     if (cmd === call.cmd && view.getUint32(off, true) > max) view.setUint32(off, max, true);
   }
+  // Machines may forbid these to everyone, whatever else is wrong with the load.
+  if (call.cmd === abi.BPF_PROG_LOAD && FORBIDDEN.includes(view.getUint32(0, true))) view.setUint32(0, 0, true);
   return { attr, at, used };
 }
+
+const FORBIDDEN: readonly number[] = [abi.BPF_PROG_TYPE_EXT, abi.BPF_PROG_TYPE_LSM];
 
 /** Members that commands give back, where no ids, addresses and times are in them. */
 const OUTPUTS: Readonly<Record<number, readonly string[]>> = {

@@ -66,6 +66,7 @@ export const bloom_filter: MapType = {
   flags: BLOOM_FLAGS,
   privilege: "bpf",
   check: checkBloom,
+  checkedLate: true,
   create: createBloom,
   access: bloomAccess,
   ops: BLOOM_OPS,

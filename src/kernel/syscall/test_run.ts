@@ -124,7 +124,13 @@ function testRun(call: Call, a: Run): number {
   }
   // Live frames leave by themselves; what is given back is the frame that came in.
   const live = kind === "xdp" && (a.flags & abi.BPF_F_TEST_XDP_LIVE_FRAMES) !== 0;
-  return finish(call, a, live && given.dataIn ? { ...run, dataOut: given.dataIn } : run);
+  // struct xdp_md: data_end says where the first piece ends.
+  const linear = kind === "xdp" && run.ctxOut.length ? u32At(run.ctxOut, 4) : run.dataOut.length;
+  return finish(call, a, live && given.dataIn ? { ...run, dataOut: given.dataIn } : run, linear);
+}
+
+function u32At(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
 }
 
 /** TEST_XDP_MAX_BATCH. */
@@ -147,11 +153,13 @@ function contextIn(call: Call, a: Run, { ctxBytes }: Rules): Uint8Array {
 /** More than any context has: all of it is wanted. */
 const WHOLE_CTX = 0x10000;
 
-function finish(call: Call, a: Run, run: TestRunResult): number {
+/** @param linear bytes of the packet that are in one piece: where not even the other pieces fit, nothing is written */
+function finish(call: Call, a: Run, run: TestRunResult, linear: number): number {
   const { dataOut, ctxOut } = run;
   // Without room given, all is copied.
   const cut = a.data_size_out !== 0 && dataOut.length > a.data_size_out;
   const noRoom = () => refuse(ENOSPC, `${dataOut.length} bytes of data; there is room for ${a.data_size_out}`);
+  if (a.data_out && cut && a.data_size_out < dataOut.length - linear) noRoom();
   try {
     if (a.data_out) call.write(a.data_out, cut ? dataOut.subarray(0, a.data_size_out) : dataOut);
   } catch (e) {
