@@ -609,7 +609,7 @@ export interface Bpf {
   progReplaceFuncDetach?(progFd: Fd, btfId: number): void;
   /**
    * Both for a set of functions in one step: all checks come first, so that an error changes nothing, and each packet sees
-   * the old set or the new one.
+   * the old set or the new one. One event "replace" tells of it, with the id of the program.
    */
   progReplaceFuncs?(progFd: Fd, set: readonly FuncReplacement[]): void;
 

@@ -2,13 +2,13 @@
  * XDP on a device without a link, as netlink (IFLA_XDP) and bpf_xdp_attach() set it: it stays when its maker is gone, until
  * it is taken off or the device goes.
  *
- * Errors   ENODEV; EINVAL flags, or a program that cannot be on a device; EBUSY a link is there, or NOEXIST was asked for;
+ * Errors   EPERM without CAP_NET_ADMIN; ENODEV; EINVAL flags, or a program that cannot be on a device; EBUSY a link is there, or NOEXIST was asked for;
  *          EEXIST another program is there than REPLACE expects.
  * Source   dev_change_xdp_fd(), dev_xdp_attach() in net/core/dev.c.
  * Differs  one program for each device, whatever the mode.
  */
 import * as abi from "../abi/bpf.ts";
-import { BpfError, EBUSY, EEXIST, EINVAL, ENODEV } from "../abi/errno.ts";
+import { BpfError, EBUSY, EEXIST, EINVAL, ENODEV, EPERM } from "../abi/errno.ts";
 import type { Fd } from "../kernel/bpf.ts";
 import type { Root } from "../kernel/objects.ts";
 import type { Process } from "../kernel/process.ts";
@@ -31,6 +31,7 @@ export function setXdp(
   flags: number,
   expectedFd?: number,
 ): void {
+  if (!proc.caps.netAdmin) throw new BpfError(EPERM, "xdp: needs CAP_NET_ADMIN", { pid: proc.pid });
   const device = net.device(ifindex);
   if (!device) throw new BpfError(ENODEV, `xdp: no device has ifindex ${ifindex}`, { ifindex });
   const fail = (errno: typeof EBUSY | typeof EEXIST | typeof EINVAL, text: string): never => {

@@ -26,6 +26,7 @@ export function replaceFuncs(proc: Process, root: Prog, set: readonly FuncReplac
     changes.set(subprog, ext);
   }
   root.replace(changes);
+  proc.kernel.events.emit({ what: "replace", progId: root.id });
   // as with a link, the target of the load is not kept: the target keeps the extension now
   for (const ext of changes.values()) ext?.dropDst();
 }

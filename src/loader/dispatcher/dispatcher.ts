@@ -38,21 +38,14 @@ export function attachXdp(
   programs: readonly XdpProgram[],
   options: XdpAttachOptions = {},
 ): XdpStatus {
-  const before = xdpStatus(host, ifindex);
-  if (before.kind === "single") {
-    throw new BpfError(EBUSY, `device ${ifindex} runs program ${before.progId} '${before.name}' without a dispatcher`, {
-      ifindex,
-      progId: before.progId,
-    });
-  }
-  const reason = before.kind === "none" ? whyAlone(host) : undefined;
+  const reason = xdpStatus(host, ifindex).kind === "none" ? whyAlone(host) : undefined;
   if (reason) {
     const [first] = programs;
     if (!first || programs.length > 1) throw reason;
     attachAlone(host, ifindex, first, options);
     return xdpStatus(host, ifindex);
   }
-  return locked(host, () => exchange(host, ifindex, before, new Set(), programs, options));
+  return exchange(host, ifindex, () => [], programs, options);
 }
 
 /** @param progIds those of the programs to take off; absent: all, also one that no dispatcher runs */
@@ -63,22 +56,12 @@ export function detachXdp(
   options: XdpAttachOptions = {},
 ): XdpStatus {
   const before = xdpStatus(host, ifindex);
-  const there =
-    before.kind === "dispatcher"
-      ? before.components.map((c) => c.progId)
-      : before.kind === "single"
-        ? [before.progId]
-        : [];
-  const gone = progIds ?? there;
-  for (const id of gone.length ? gone : [0]) {
-    if (!there.includes(id))
-      throw new BpfError(ENOENT, `device ${ifindex} does not run program ${id}`, { ifindex, id });
-  }
-  if (before.kind !== "dispatcher") {
-    host.devices.setXdp(ifindex, -1, before.kind === "single" ? MODE_FLAGS[before.mode] : 0);
-    return { kind: "none" };
-  }
-  return locked(host, () => exchange(host, ifindex, before, new Set(gone), [], options));
+  if (before.kind === "dispatcher") return exchange(host, ifindex, (there) => progIds ?? there, [], options);
+  const there = before.kind === "single" ? before.progId : 0;
+  const missing = (progIds ?? [there]).find((id) => id === 0 || id !== there);
+  if (missing !== undefined) throw notThere(ifindex, missing);
+  host.devices.setXdp(ifindex, -1, before.kind === "single" ? MODE_FLAGS[before.mode] : 0);
+  return { kind: "none" };
 }
 
 /** Takes programs off and puts others on in one change. */
@@ -89,12 +72,14 @@ export function replaceXdp(
   on: readonly XdpProgram[],
   options: XdpAttachOptions = {},
 ): XdpStatus {
-  const before = xdpStatus(host, ifindex);
-  if (before.kind !== "dispatcher") {
+  if (xdpStatus(host, ifindex).kind !== "dispatcher") {
     throw new BpfError(ENOENT, `device ${ifindex} runs no dispatcher`, { ifindex });
   }
-  return locked(host, () => exchange(host, ifindex, before, new Set(off), on, options));
+  return exchange(host, ifindex, () => off, on, options);
 }
+
+const notThere = (ifindex: number, id: number): BpfError =>
+  new BpfError(ENOENT, `device ${ifindex} does not run ${id ? `program ${id}` : "any program"}`, { ifindex, id });
 
 function whyAlone(host: XdpHost): BpfError | undefined {
   if (host.skipDispatcher) return new BpfError(EOPNOTSUPP, "LIBXDP_SKIP_DISPATCHER: one program on each device", {});
@@ -113,7 +98,35 @@ interface Member extends Ordered {
   readonly from: { readonly fd: Fd } | XdpProgram;
 }
 
+/** @param off of the programs that are there, those to take off */
 function exchange(
+  host: XdpHost,
+  ifindex: number,
+  off: (there: readonly number[]) => readonly number[],
+  on: readonly XdpProgram[],
+  options: XdpAttachOptions,
+): XdpStatus {
+  return locked(host, () => {
+    const before = xdpStatus(host, ifindex);
+    if (before.kind === "single") {
+      throw new BpfError(
+        EBUSY,
+        `device ${ifindex} runs program ${before.progId} '${before.name}' without a dispatcher`,
+        {
+          ifindex,
+          progId: before.progId,
+        },
+      );
+    }
+    const there = before.kind === "dispatcher" ? before.components.map((c) => c.progId) : [];
+    const gone = off(there);
+    const missing = gone.find((id) => !there.includes(id));
+    if (missing !== undefined) throw notThere(ifindex, missing);
+    return exchangeLocked(host, ifindex, before, new Set(gone), on, options);
+  });
+}
+
+function exchangeLocked(
   host: XdpHost,
   ifindex: number,
   before: Exclude<XdpStatus, { kind: "single" }>,
@@ -147,6 +160,7 @@ function exchange(
     for (const step of done.reverse()) step();
   }
   if (old) unpin(bpf, pinDir(host, ifindex, old.progId));
+  // nobody else has changed it yet
   return xdpStatus(host, ifindex);
 }
 

@@ -1,6 +1,6 @@
 /** What a dispatcher needs of a machine: bpf(2), its devices, and where pins are. The same on every kernel. */
 import { BpfError, EAGAIN, EEXIST, EINVAL, ENOENT } from "../../abi/errno.ts";
-import type { Bpf } from "../../kernel/bpf.ts";
+import type { Bpf, Fd } from "../../kernel/bpf.ts";
 
 export type XdpMode = "driver" | "generic" | "offload";
 
@@ -70,14 +70,18 @@ export function locked<T>(host: XdpHost, body: () => T): T {
   }
   const fd = fs.open(dir, { directory: true });
   try {
-    fs.flock(fd, "exclusive");
+    lock(host, fd, dir);
     return body();
-  } catch (e) {
-    if (e instanceof BpfError && e.errno === EAGAIN) {
-      throw new BpfError(EAGAIN, `${dir} is locked: somebody else changes a dispatcher`, { dir }, e);
-    }
-    throw e;
   } finally {
     host.bpf.close(fd);
+  }
+}
+
+function lock({ bpf }: XdpHost, fd: Fd, dir: string): void {
+  try {
+    bpf.fs.flock(fd, "exclusive");
+  } catch (e) {
+    if (!(e instanceof BpfError) || e.errno !== EAGAIN) throw e;
+    throw new BpfError(EAGAIN, `${dir} is locked: somebody else changes a dispatcher`, { dir }, e);
   }
 }

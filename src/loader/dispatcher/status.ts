@@ -7,6 +7,7 @@ import { type DispatcherConfig, decodeConfig, type SlotConfig } from "./config.t
 import { modeAt, pinDir, type XdpHost, type XdpMode } from "./host.ts";
 
 export interface ProgFacts {
+  /** 0: of a dispatcher's program whose pin cannot be found. */
   readonly progId: number;
   /** In full, from its BTF. */
   readonly name: string;
@@ -60,8 +61,16 @@ function configOf(bpf: Bpf, { mapIds, name }: ProgInfo): DispatcherConfig {
   return withFd(bpf, bpf.mapGetFdById(id), (fd) => decodeConfig(bpf.mapLookupElem(fd, new Uint8Array(4))));
 }
 
+/** Without its pin, or seen from another mount namespace, a program has no id and no name. */
 function pinnedFacts(bpf: Bpf, path: string): ProgFacts {
-  return withFd(bpf, bpf.objGet(path), (fd) => progFacts(bpf, fd));
+  let fd: Fd;
+  try {
+    fd = bpf.objGet(path);
+  } catch (e) {
+    if (e instanceof BpfError && e.errno === ENOENT) return { progId: 0, name: "", tag: "" };
+    throw e;
+  }
+  return withFd(bpf, fd, (opened) => progFacts(bpf, opened));
 }
 
 export function progFacts(bpf: Bpf, fd: Fd): ProgFacts {

@@ -70,8 +70,10 @@ describe.each(ENGINES)("progReplaceFunc on the %s", (engine) => {
     });
   });
 
-  it("one set for another in one step", () => {
+  it("one set for another in one step, and one event", () => {
     withTarget(({ kernel, proc, target, id, ext }) => {
+      const events: string[] = [];
+      proc.onEvent(({ what, progId }) => what === "replace" && events.push(`${what} ${progId}`));
       const set = (n: number) => [
         { btfId: id("stage0"), funcFd: ext("set0", n) },
         { btfId: id("stage1"), funcFd: ext("set1", n) },
@@ -86,6 +88,7 @@ describe.each(ENGINES)("progReplaceFunc on the %s", (engine) => {
         { btfId: id("stage1"), funcFd: ext("set1", 1) },
       ]);
       expect(run(proc, target, engine)).toBe(1520);
+      expect(events).toEqual(Array(3).fill(`replace ${proc.progInfo(target).id}`));
       checkReferences(kernel);
     });
   });

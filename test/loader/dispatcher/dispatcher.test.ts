@@ -1,6 +1,6 @@
 /** Several XDP programs on one device, the way of libxdp. */
 import { describe, expect, it } from "vitest";
-import { E2BIG, EAGAIN, EBUSY, EINVAL, ENOENT, EOPNOTSUPP } from "../../../src/abi/errno.ts";
+import { E2BIG, EAGAIN, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM } from "../../../src/abi/errno.ts";
 import { VerifierError } from "../../../src/kernel/bpf.ts";
 import { checkReferences } from "../../../src/kernel/holders.ts";
 import type { KernelOptions } from "../../../src/kernel/kernel.ts";
@@ -13,6 +13,7 @@ import { type XdpStatus, xdpStatus } from "../../../src/loader/dispatcher/status
 import type { NetKernel } from "../../../src/net/create.ts";
 import type { NetDevice } from "../../../src/net/device.ts";
 import { XdpDeviceView } from "../../../src/net/xdp_set.ts";
+import { NO_CAPS } from "../../../src/verifier/platform.ts";
 import { withKernel } from "../../support/kernel.ts";
 import { blank, DISPATCHERS, type Stamp, stamp, stampSet, stampsOf } from "../../support/xdp_stamp.ts";
 
@@ -235,6 +236,25 @@ describe("without a dispatcher", () => {
       attach({});
       expect(() => detachXdp(host, device.ifindex, [999])).toThrow(fails(ENOENT));
       expect(() => xdpStatus(host, 77)).toThrow(fails(EINVAL));
+    });
+  });
+
+  it("needs CAP_NET_ADMIN for the device", () => {
+    withDevice(({ kernel, device }) => {
+      const plain = kernel.spawn({ caps: { ...NO_CAPS, bpf: true } });
+      const devices = new XdpDeviceView(kernel.net, plain);
+      expect(() => devices.setXdp(device.ifindex, -1)).toThrow(fails(EPERM));
+      plain.exit();
+    });
+  });
+
+  it("programs whose pins are lost still run, without names", () => {
+    withDevice(({ host, device, attach }) => {
+      attach({ set: 3 });
+      for (const pin of pins(host)) host.bpf.fs.unlink(`${pinRoot(host)}/${pin}`);
+      expect(xdpStatus(host, device.ifindex)).toMatchObject({ components: [{ progId: 0, name: "" }] });
+      // their links went with the pins, so the slots are empty
+      expect(through(device)?.[0]).toBe(0);
     });
   });
 
