@@ -62,6 +62,11 @@ export class FdTable {
     return obj;
   }
 
+  /** Also stdin, stdout and stderr, which are no objects. */
+  isOpen(fd: number): boolean {
+    return this.#fds.has(fd) || (fd >= 0 && fd < FIRST_FD);
+  }
+
   find(fd: number): KObject | undefined {
     return this.#fds.get(fd)?.obj;
   }

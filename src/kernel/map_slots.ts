@@ -203,16 +203,15 @@ function fdsOf(kernel: Kernel, kind: ObjKind, wrongKind: Errno): SlotHooks {
     set(map, _key, value) {
       const fd = u32(value);
       const obj = kernel.caller.fdTable.find(fd);
-      const isFile = obj !== undefined || fd <= STDERR;
-      if (obj?.kind !== kind) throw map.error(isFile ? wrongKind : EBADF, `fd ${fd} is no ${kind}'s`, { fd });
+      const { fdTable } = kernel.caller;
+      if (obj?.kind !== kind)
+        throw map.error(fdTable.isOpen(fd) ? wrongKind : EBADF, `fd ${fd} is no ${kind}'s`, { fd });
       throw map.error(EOPNOTSUPP, `no map holds a ${kind} here`, { fd });
     },
     clear() {},
     read: () => bytesOf(0),
   };
 }
-
-const STDERR = 2;
 
 /** {address of the perf ring, 0}: made by Process.mapReader, not by fds. */
 function perfEventArray(kernel: Kernel): SlotHooks {

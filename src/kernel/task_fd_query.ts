@@ -16,7 +16,7 @@ export function taskFdQuery(kernel: Kernel, pid: number, fd: number, flags: numb
   const task = [...kernel.processes].find((p) => p.pid === pid);
   if (!task) throw new BpfError(ENOENT, `task fd query: no process ${pid}`, { pid });
   const obj = task.fdTable.find(fd);
-  if (!obj && fd > STDERR) throw new BpfError(EBADF, `task fd query: process ${pid} has no fd ${fd}`, { pid, fd });
+  if (!task.fdTable.isOpen(fd)) throw new BpfError(EBADF, `task fd query: process ${pid} has no fd ${fd}`, { pid, fd });
   if (obj instanceof Link && obj.type.type === BPF_LINK_TYPE_RAW_TRACEPOINT) {
     const { progId, tpName = "" } = obj.info();
     return { progId, fdType: BPF_FD_TYPE_RAW_TRACEPOINT, name: tpName, probeOffset: 0n, probeAddr: 0n };
@@ -27,5 +27,3 @@ export function taskFdQuery(kernel: Kernel, pid: number, fd: number, flags: numb
     fd,
   });
 }
-
-const STDERR = 2;

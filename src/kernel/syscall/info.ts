@@ -21,15 +21,13 @@ import { cut } from "./misc.ts";
 export const INFO_COMMANDS: Readonly<Record<number, Command>> = {
   [abi.BPF_OBJ_GET_INFO_BY_FD]: command(INFO_BY_FD, "info", (call, a) => {
     const obj = call.proc.fdTable.find(a.bpf_fd);
-    if (!obj && a.bpf_fd > STDERR) return refuse(EBADFD, `process ${call.proc.pid} has no fd ${a.bpf_fd}`);
+    if (!call.proc.fdTable.isOpen(a.bpf_fd)) return refuse(EBADFD, `process ${call.proc.pid} has no fd ${a.bpf_fd}`);
     const fill = obj && FILL[obj.kind];
     if (!fill) return refuse(EINVAL, `fd ${a.bpf_fd} is no BPF object`, { fd: a.bpf_fd });
     fill(new InfoCall(call, a), a.bpf_fd as Fd);
     return 0;
   }),
 };
-
-const STDERR = 2;
 
 /** The caller's struct. */
 export class InfoCall {

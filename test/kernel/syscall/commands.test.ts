@@ -7,6 +7,7 @@ import { BTF_KIND_FUNC } from "../../../src/btf/kinds.ts";
 import { assemble } from "../../../src/isa/assemble.ts";
 import { encode } from "../../../src/isa/codec.ts";
 import type { Bpf, Fd } from "../../../src/kernel/bpf.ts";
+import { progDigest } from "../../../src/kernel/prog_tag.ts";
 import { type KernelName, onKernels } from "../../support/kernels.ts";
 
 const PACKET = new Uint8Array(64);
@@ -138,6 +139,22 @@ onKernels("a stream holds 100,000 bytes", (bpf, kernel) => {
   for (; ret === 0 && runs < 1000; runs++) ret = bpf.progTestRun(prog).retval | 0;
   if (hasNoMemory(kernel, ret)) return;
   expect([ret, runs]).toEqual([-28, 401]);
+  bpf.close(prog);
+  bpf.close(map);
+});
+
+onKernels("a map for one program alone", (bpf) => {
+  const using = (fd: Fd, ret: number) =>
+    encode(
+      assemble(`r1 = map[m] ll\nr0 = ${ret}\nexit`, { symbol: () => ({ src: abi.BPF_PSEUDO_MAP_FD, imm: fd }) }).insns,
+    );
+  const load = (insns: Uint8Array) => bpf.progLoad({ progType: abi.BPF_PROG_TYPE_XDP, insns, license: "GPL" }).fd;
+  // The fd does not count for the hash.
+  const exclProgHash = progDigest(using(0 as Fd, 2));
+  const array = { mapType: abi.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 };
+  const map = bpf.mapCreate({ ...array, exclProgHash });
+  const prog = load(using(map, 2));
+  expect(() => load(using(map, 1))).toThrow("EACCES");
   bpf.close(prog);
   bpf.close(map);
 });

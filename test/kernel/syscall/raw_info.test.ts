@@ -2,7 +2,8 @@
 import { BTF, PASS } from "../../../conformance/raw/world.ts";
 import * as attr from "../../../src/abi/attr.ts";
 import * as abi from "../../../src/abi/bpf.ts";
-import { bytesOf, rawCalls, row, text } from "./table.ts";
+import { toHex } from "../../../src/bytes/hex.ts";
+import { bytesOf, rawCalls, row, type Scene, text } from "./table.ts";
 
 const { GET_ID, INFO_BY_FD, TASK_FD_QUERY } = attr;
 
@@ -101,6 +102,12 @@ const HASH_INFO = { type: 1, key_size: 4, value_size: 8, max_entries: 16, name: 
 const MAP_INFO_BYTES = 104;
 const PROG_INFO_BYTES = 232;
 
+const hashOf = (map: string, hash_size: number) => (s: Scene) => ({
+  bpf_fd: s.fd(map),
+  info: s.buf("i", attr.MAP_INFO.pack(s.at, { hash: s.buf("h"), hash_size })),
+  info_len: MAP_INFO_BYTES,
+});
+
 rawCalls("BPF_OBJ_GET_INFO_BY_FD", [
   row({
     name: "a map",
@@ -144,6 +151,18 @@ rawCalls("BPF_OBJ_GET_INFO_BY_FD", [
     members: (s) => ({ bpf_fd: s.fd("hash"), info: 0x10, info_len: 8 }),
     ret: "EFAULT",
   }),
+  row({
+    name: "the hash of a frozen array",
+    ...info,
+    members: hashOf("frozen", 32),
+    ret: 0,
+    out: (s) => toHex(s.buf("h").subarray(0, 32)),
+    // SHA-256 of four values of 8 zeros
+    is: "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925",
+  }),
+  row({ name: "the hash of an array that is not frozen", ...info, members: hashOf("array", 32), ret: "EPERM" }),
+  row({ name: "a hash of another size", ...info, members: hashOf("frozen", 16), ret: "EINVAL" }),
+  row({ name: "the hash of a hash table", ...info, members: hashOf("hash", 32), ret: "EINVAL" }),
   row({
     name: "no fd",
     ...info,
