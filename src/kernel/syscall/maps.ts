@@ -24,7 +24,7 @@ export const MAP_COMMANDS: Readonly<Record<number, Command>> = {
   }),
 };
 
-/** Bytes of BPF_F_TOKEN_FD's program hash (SHA-256). */
+/** Of a SHA-256. */
 const HASH_BYTES = 32;
 
 function mapCreate(call: Call, a: Unpacked<typeof MAP_CREATE>): number {

@@ -5,6 +5,7 @@ import { pack, randomCall } from "../../../conformance/raw/random.ts";
 import { skepKernel, World } from "../../../conformance/raw/world.ts";
 import { TEST_RUN } from "../../../src/abi/attr.ts";
 import { BPF_PROG_TEST_RUN } from "../../../src/abi/bpf.ts";
+import { BPF_CMD_NAMES } from "../../../src/abi/enum_names.ts";
 import { BpfError } from "../../../src/abi/errno.ts";
 import type { Fd } from "../../../src/kernel/bpf.ts";
 import { checkReferences } from "../../../src/kernel/holders.ts";
@@ -32,6 +33,10 @@ function randomAttr(rng: Random, fds: readonly number[], addresses: readonly num
   }
   return attr;
 }
+
+it("every command of 6.18 has an entry, and no other", () => {
+  expect(Object.keys(COMMANDS).map(Number)).toEqual(BPF_CMD_NAMES.map((_, cmd) => cmd));
+});
 
 interface Bytes {
   readonly cmd: number;

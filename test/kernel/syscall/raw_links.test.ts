@@ -85,7 +85,6 @@ rawCalls("pins", [
 
 const link = { cmd: abi.BPF_LINK_UPDATE, layout: attr.LINK_UPDATE } as const;
 const one = struct({ value: "u32" });
-/** A cookie of a raw tracepoint lies where the layout says. */
 const open = { cmd: abi.BPF_RAW_TRACEPOINT_OPEN, layout: attr.RAW_TRACEPOINT } as const;
 
 rawCalls("links and other commands", [
