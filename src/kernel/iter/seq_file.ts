@@ -88,12 +88,10 @@ export class SeqFile extends KObject implements Readable {
       if (retry || this.overflowed) {
         this.#count = before;
         if (before > 0) return elem;
-        this.#walk.done?.(elem);
         throw retry
           ? this.#error(EAGAIN, "the program wants the same object again")
           : this.#error(E2BIG, `one object's output is more than ${BUFFER_BYTES} bytes`);
       }
-      this.#walk.done?.(elem);
       elem = this.#walk.next(elem);
       if (!elem) return undefined;
       this.#pos = elem.pos;
@@ -104,10 +102,7 @@ export class SeqFile extends KObject implements Readable {
 
   /** The end of a read: of the walk, when nothing is left. */
   #stop(left: Element | undefined): void {
-    if (left) {
-      this.#walk.done?.(left);
-      return;
-    }
+    if (left) return;
     this.#pos = Number.MAX_SAFE_INTEGER;
     const before = this.#count;
     if (!this.#doneStop) this.#run(undefined);

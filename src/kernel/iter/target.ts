@@ -24,8 +24,6 @@ export interface Walk {
   next(elem: Element): Element | undefined;
   /** The words of the program's context behind the meta data; no object: at the end of the walk. */
   words(scope: StructScope, elem: Element | undefined): readonly bigint[];
-  /** The object was shown, or left for the next read. */
-  done?(elem: Element): void;
   /** The end was reached. */
   finished?(): void;
   /** The program said 1: the walk decides what that means. Without it: the same object again. */

@@ -17,7 +17,7 @@ import { StructScope } from "../structs/scope.ts";
 import type { Task } from "../task.ts";
 import { withArgs, withContext, withEntryRegs, withReturnRegs, wordBytes } from "./context.ts";
 import { Kallsyms } from "./kallsyms.ts";
-import { type Recursion, type Session, type Slot, TraceRunner } from "./run.ts";
+import { type Session, type Slot, TraceRunner } from "./run.ts";
 import { findTracepoint, PRINTK, TRACEPOINTS, type Tracepoint, writeRecord } from "./tracepoints.ts";
 
 /** Raw tracepoints are typedefs of this prefix in the BTF. */
@@ -240,18 +240,14 @@ export class TraceHooks {
     withArgs(memory, wordBytes(words), words.length, (ctx) => this.runner.run(slot, ctx, "self"));
   }
 
+  /** The first 8 bytes of the record are Linux's pointer to the registers, which programs cannot read. */
   #runPerf(slot: Slot, entry: Tracepoint | undefined, words: readonly bigint[]): void {
     if (!entry) return;
-    const record = writeRecord(this.kernel, entry, words);
-    this.withRecord(record, (ctx) => this.runner.run(slot, ctx, "any" satisfies Recursion));
-  }
-
-  /** A record as a program's context: its first 8 bytes are Linux's pointer to the registers, which programs cannot read. */
-  withRecord<T>(record: Uint8Array, body: (ctx: VAddr) => T): T {
     const { memory } = this.kernel;
-    return withContext(memory, record.length, {}, (ctx) => {
+    const record = writeRecord(this.kernel, entry, words);
+    withContext(memory, record.length, {}, (ctx) => {
       memory.writeBytes(ctx, record);
-      return body(ctx);
+      return this.runner.run(slot, ctx, "any");
     });
   }
 }
