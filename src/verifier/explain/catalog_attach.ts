@@ -61,6 +61,7 @@ export const ATTACH: readonly Entry[] = [
       "Cannot recursively attach",
       "Cannot extend fentry/fexit",
       "Extension programs need BTF of their own",
+      "{kind} programs cannot attach to exception callback",
       "{mine}() has {n} args while {func}() has {m} args",
       "Return type {types} of {func}()",
       "arg{arg} in {both} doesn't match type {type} in {func}()",
@@ -73,5 +74,19 @@ export const ATTACH: readonly Entry[] = [
     whole: true,
     bad: 'SEC("freplace/get_len") int new_len(struct xdp_md *ctx)',
     good: 'SEC("freplace/get_len") int new_len(struct __sk_buff *skb)',
+  },
+  {
+    code: "freplace-effects",
+    title: "Replacement that does more than the function it replaces",
+    messages: [
+      "Extension program changes packet data, while original does not",
+      "Extension program may sleep, while original does not",
+    ],
+    rule: "The callers were verified against the original: if it changes no packet data, they keep packet pointers across the call, and if it cannot sleep, they may hold locks. So a replacement may do so only where the original does, by itself or in what it calls; a tail call counts as changing packet data.",
+    suggest:
+      "Let the original call such a helper on a path that the verifier cannot exclude (skep's dispatcher has bpf_xdp_adjust_tail(ctx, 0) behind a volatile variable), or do without it in the replacement. Debian 12's xdp-dispatcher.o does not; skep's own dispatcher does.",
+    whole: true,
+    bad: 'SEC("freplace/prog0") int p(struct xdp_md *ctx) { return bpf_xdp_adjust_head(ctx, 4); }   // prog0() leaves the packet alone',
+    good: "__noinline int prog0(struct xdp_md *ctx) { volatile int ret = 31; if (ret != 31) bpf_xdp_adjust_tail(ctx, 0); return ret; }",
   },
 ];

@@ -198,7 +198,7 @@ describe.each(DISPATCHERS)("$name", ({ options }) => {
 });
 
 describe("a program that changes the length of packets", () => {
-  it("fits our own dispatcher, and not that of libxdp 1.3, as on Linux since 6.14", () => {
+  it("fits our own dispatcher, and not that of libxdp 1.3", () => {
     const moves: Stamp = { name: "moves_head", set: 4 };
     const [own, libxdp] = DISPATCHERS;
     withDevice(({ device, attach }) => {
