@@ -26,8 +26,8 @@ import {
   BPF_PROG_TYPE_SCHED_ACT,
   BPF_PROG_TYPE_SCHED_CLS,
 } from "../abi/bpf.ts";
-import { EOPNOTSUPP } from "../abi/errno.ts";
-import type { Helper } from "./helper.ts";
+import { EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
+import type { Helper, Runtime } from "./helper.ts";
 import { ret64 } from "./runtime.ts";
 import {
   ARG_ANYTHING,
@@ -42,15 +42,34 @@ import {
   RET_INTEGER,
 } from "./types.ts";
 
-/** Id of the root cgroup, in which everything is while no hierarchy is modelled. */
+export interface CgroupService {
+  currentId(): bigint;
+  /** 0 where there is no such level. */
+  currentAncestorId(level: number): bigint;
+  /** Of the cgroup programs that run now. */
+  retval(): number;
+  setRetval(value: number): void;
+}
+
+declare module "./helper.ts" {
+  interface RuntimeServices {
+    readonly cgroup: CgroupService;
+  }
+}
+
+/** Packets and sockets of test runs are in the root cgroup. */
 const ROOT_CGROUP = 1;
+/** MAX_ERRNO. */
+const MAX_ERRNO = 4095;
+
+const id64 = (rt: Runtime, id: bigint): number => ret64(rt, Number(id & 0xffffffffn), Number(id >> 32n));
 
 export const get_current_cgroup_id: Helper = {
   id: BPF_FUNC_get_current_cgroup_id,
   name: "get_current_cgroup_id",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":q",
-  call: (rt) => ret64(rt, ROOT_CGROUP, 0),
+  call: (rt) => id64(rt, rt.services.cgroup.currentId()),
 };
 
 export const get_current_ancestor_cgroup_id: Helper = {
@@ -58,7 +77,7 @@ export const get_current_ancestor_cgroup_id: Helper = {
   name: "get_current_ancestor_cgroup_id",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
   abi: "p:q",
-  call: (rt, level) => ret64(rt, level === 0 ? ROOT_CGROUP : 0, 0),
+  call: (rt, level) => id64(rt, rt.services.cgroup.currentAncestorId(level | 0)),
 };
 
 export const get_cgroup_classid: Helper = {
@@ -136,7 +155,7 @@ export const get_retval: Helper = {
   name: "get_retval",
   proto: { args: [], ret: RET_INTEGER },
   abi: ":i",
-  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
+  call: (rt) => rt.services.cgroup.retval(),
 };
 
 export const set_retval: Helper = {
@@ -144,7 +163,11 @@ export const set_retval: Helper = {
   name: "set_retval",
   proto: { args: [ARG_ANYTHING], ret: RET_INTEGER },
   abi: "p:i",
-  unsupported: { errno: EOPNOTSUPP, reason: "no cgroup hooks are modelled" },
+  call(rt, value) {
+    if ((value | 0) > 0 || (value | 0) < -MAX_ERRNO) return -EINVAL;
+    rt.services.cgroup.setRetval(value | 0);
+    return 0;
+  },
 };
 
 export const sysctl_get_name: Helper = {

@@ -25,7 +25,10 @@ import { preloadedFiles } from "./bpffs/preloaded.ts";
 import { newMountns } from "./bpffs/rootfs.ts";
 import { Bpffs, FS_TYPES, type SuperBlockOptions } from "./bpffs/super_block.ts";
 import type { KBtf } from "./btf_cmds.ts";
+import { cgroupAttachPoint, cgroupLinkType, heldByLink } from "./cgroup/attach.ts";
 import { Cgroups } from "./cgroup/cgroup.ts";
+import { CgroupProgs } from "./cgroup/progs.ts";
+import { cgroupService } from "./cgroup/service.ts";
 import { Events } from "./events.ts";
 import { freeFields } from "./free_fields.ts";
 import { FREPLACE_LINK } from "./freplace/link.ts";
@@ -40,6 +43,7 @@ import { ObjHeap } from "./obj_heap.ts";
 import { IdTable, type KObject, type Root } from "./objects.ts";
 import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
+import { AttachPoints } from "./prog_attach.ts";
 import { CpuRuntime } from "./runtime.ts";
 import { registeredStructOps } from "./struct_ops/map.ts";
 import { StructOpsTypes } from "./struct_ops/types.ts";
@@ -109,6 +113,10 @@ export class Kernel {
   readonly initNetns = new NetNs(FIRST_NS_INO, this.initUserns);
   readonly initMountns: MountNs;
   readonly cgroups = new Cgroups();
+  readonly cgroupProgs = new CgroupProgs(this.cgroups);
+  /** The run of cgroup programs that is under way: what bpf_get_retval() and bpf_set_retval() are about. */
+  cgroupRun: { retval: number } | undefined;
+  readonly attachPoints = new AttachPoints();
   /** What is mounted at /sys/fs/bpf in the first mount namespace. */
   readonly bpffs: Bpffs;
   /** References owned by what is no object: subsystems list their places of attachment here. */
@@ -177,7 +185,10 @@ export class Kernel {
     this.uprobes = new Uprobes(this);
     this.objects = new ObjHeap(this);
     this.structs = new KStructs(this.memory, () => this.platform.btf);
-    for (const type of [...TRACING_LINKS, FREPLACE_LINK]) this.linkTypes.register(type);
+    for (const type of [...TRACING_LINKS, FREPLACE_LINK, cgroupLinkType(this)]) this.linkTypes.register(type);
+    this.attachPoints.register(cgroupAttachPoint(this));
+    this.cgroups.holders.push((cgroup) => heldByLink(this, cgroup));
+    this.roots.push(() => this.cgroupProgs.roots());
     this.bpffs = this.newBpffs({ userns: this.initUserns });
     this.initMountns = this.newMountns(this.bpffs).enter();
     this.bpffs.put();
@@ -199,6 +210,7 @@ export class Kernel {
     this.memory.hooks.freeFields = (map, value) => freeFields(this, map, value);
     this.provide("clock", { realNs: () => split(realClock() + this.#advancedNs) });
     this.provide("timers", this.timers);
+    this.provide("cgroup", cgroupService(this));
     this.provide("objects", this.objects);
     this.provide("perfEvent", { counter: () => this.traceHooks.runner.perfCounter });
     this.provide("session", { current: () => this.traceHooks.runner.session });
@@ -315,6 +327,11 @@ export class Kernel {
     return this.#caller;
   }
 
+  /** The process that acts, if one does. */
+  get current(): Task | undefined {
+    return this.#caller;
+  }
+
   asCaller<T>(proc: Task, body: () => T): T {
     const outer = this.#caller;
     this.#caller = proc;
@@ -404,6 +421,8 @@ export class Kernel {
     for (const cgroup of [...this.cgroups.root.descendants()].reverse()) {
       if (cgroup !== this.cgroups.root) this.cgroups.remove(cgroup);
     }
+    // The root stays, its programs go.
+    for (const died of this.cgroups.onDeath) died(this.cgroups.root);
   }
 
   [Symbol.dispose](): void {

@@ -45,6 +45,8 @@ export interface LinkType {
   /** BPF_PROG_TYPE_* that attach by it, and the attach types it is for; absent: any. */
   readonly progTypes: readonly number[];
   readonly attachTypes?: readonly number[];
+  /** Members of info() once the target is gone or the link is detached; default ifindex 0. */
+  readonly gone?: Partial<LinkInfo>;
   /** Checks the program and makes the attachment, which calls link.targetGone() if its target disappears. */
   attach(proc: Process, prog: Prog, attr: LinkCreateAttr, link: Link): Attachment;
 }
@@ -104,7 +106,7 @@ export class Link extends KObject {
       progId: this.#prog?.id ?? 0,
       attachType: this.attachType,
       ...this.#attachment?.info(),
-      ...(this.defunct ? { ifindex: 0 } : {}),
+      ...(this.defunct ? (this.type.gone ?? { ifindex: 0 }) : {}),
     };
   }
 

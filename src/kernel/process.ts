@@ -32,10 +32,13 @@ import {
   BPF_OBJ_GET,
   BPF_OBJ_GET_INFO_BY_FD,
   BPF_OBJ_PIN,
+  BPF_PROG_ATTACH,
   BPF_PROG_BIND_MAP,
+  BPF_PROG_DETACH,
   BPF_PROG_GET_FD_BY_ID,
   BPF_PROG_GET_NEXT_ID,
   BPF_PROG_LOAD,
+  BPF_PROG_QUERY,
   BPF_PROG_STREAM_READ_BY_FD,
   BPF_PROG_TEST_RUN,
   BPF_RAW_TRACEPOINT_OPEN,
@@ -64,9 +67,12 @@ import type {
   ObjInfo,
   PerfEventTarget,
   PerfTarget,
+  ProgAttachAttr,
   ProgInfo,
   ProgLoadAttr,
   ProgLoadResult,
+  ProgQueryAttr,
+  ProgQueryResult,
   TaskFdInfo,
   TestRunAttr,
   TestRunResult,
@@ -81,6 +87,7 @@ import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
 import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
 import { openMapReader } from "./map_reader.ts";
+import { progAttach, progDetach, progQuery } from "./prog_attach.ts";
 import { progInfo } from "./prog_info.ts";
 import { progLoad } from "./prog_load.ts";
 import { StatsUser } from "./stats.ts";
@@ -436,6 +443,18 @@ export class Process extends Task implements Bpf {
       const old = options.oldProgFd === undefined ? undefined : this.progAt(options.oldProgFd);
       this.linkAt(linkFd).update(this.progAt(newProgFd), old);
     });
+  }
+
+  progAttach(attr: ProgAttachAttr): void {
+    this.#cmd(BPF_PROG_ATTACH, () => progAttach(this, attr));
+  }
+
+  progDetach(attr: ProgAttachAttr): void {
+    this.#cmd(BPF_PROG_DETACH, () => progDetach(this, attr));
+  }
+
+  progQuery(attr: ProgQueryAttr): ProgQueryResult {
+    return this.#cmd(BPF_PROG_QUERY, () => progQuery(this, attr));
   }
 
   linkDetach(linkFd: Fd): void {

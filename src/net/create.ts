@@ -8,7 +8,7 @@
  */
 import { Kernel, type KernelOptions } from "../kernel/kernel.ts";
 import { Net } from "./net.ts";
-import { tcxLinkType } from "./tcx.ts";
+import { tcxAttachPoint, tcxLinkType, tcxRoots } from "./tcx.ts";
 import { testRunners } from "./test_run.ts";
 import { xdpLinkType } from "./xdp_link.ts";
 import { xdpRoots } from "./xdp_set.ts";
@@ -26,9 +26,10 @@ export class NetKernel extends Kernel {
     this.deviceExists = (ifindex) => this.net.device(ifindex) !== undefined;
     Object.assign(this.testRunners, testRunners(this.net));
     this.linkTypes.register(xdpLinkType(this.net));
-    this.linkTypes.register(tcxLinkType(this.net, "ingress"));
-    this.linkTypes.register(tcxLinkType(this.net, "egress"));
+    this.linkTypes.register(tcxLinkType(this.net));
+    this.attachPoints.register(tcxAttachPoint(this.net));
     this.roots.push(() => xdpRoots(this.net));
+    this.roots.push(() => [...this.net.devices].flatMap((device) => [...tcxRoots(device)]));
     this.onShutdown.push(() => {
       for (const device of [...this.net.devices]) if (device.ifindex !== LOOPBACK) this.net.removeDevice(device);
       this.net.sockets.clear();

@@ -4,9 +4,9 @@
  * Receiving runs XDP, then tc ingress, then hands the packet to the stack (`delivered`); sending runs tc egress and then
  * puts it on the wire (`sent`, or the peer of a veth pair). Queues are bounded only by who reads them.
  */
+import { Mprog } from "../kernel/mprog.ts";
 import type { Prog } from "../kernel/prog.ts";
 import type { Net } from "./net.ts";
-import { TcxList } from "./tcx.ts";
 
 export interface DeviceOptions {
   readonly name?: string;
@@ -54,8 +54,8 @@ export class NetDevice {
   xdp: Prog | undefined;
   /** Where the device itself holds the program, and no link does: takes it off. */
   takeOffXdp: (() => void) | undefined;
-  readonly ingress: TcxList;
-  readonly egress: TcxList;
+  readonly ingress: Mprog;
+  readonly egress: Mprog;
   /** Called when the device is removed: links become defunct. */
   readonly onRemove = new Set<() => void>();
   /** Packets that left, oldest first, unless onSend or a peer takes them. */
@@ -85,8 +85,8 @@ export class NetDevice {
     this.up = options.up ?? true;
     this.forwarding = options.forwarding ?? true;
     this.onSend = options.onSend;
-    this.ingress = new TcxList();
-    this.egress = new TcxList();
+    this.ingress = new Mprog(`tcx ingress of ${this.name}`);
+    this.egress = new Mprog(`tcx egress of ${this.name}`);
   }
 
   /** A frame arrives from the wire. */

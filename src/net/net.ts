@@ -14,6 +14,7 @@ import type { NetService, RouteAnswer, RouteQuery, SocketQuery } from "../helper
 import { ETH_HLEN, HEADROOM, REDIRECT, SKB } from "../helpers/packet_layout.ts";
 import type { TestRunAttr, TestRunResult } from "../kernel/bpf.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { Mprog } from "../kernel/mprog.ts";
 import type { Prog } from "../kernel/prog.ts";
 import { dropSlots } from "../maps/slots.ts";
 import { type DeviceOptions, NetDevice } from "./device.ts";
@@ -21,7 +22,7 @@ import { type Redirect, readRedirect, saveRedirect, xdpTargets } from "./redirec
 import { Routes } from "./route.ts";
 import { Skb } from "./skb.ts";
 import { Sockets } from "./sock.ts";
-import type { TcxList } from "./tcx.ts";
+import { releaseTcx } from "./tcx.ts";
 import { XdpBuff } from "./xdp_buff.ts";
 
 export const XDP_ABORTED = 0;
@@ -110,6 +111,8 @@ export class Net implements NetService {
   removeDevice(device: NetDevice): void {
     if (!this.#devices.delete(device.ifindex)) return;
     for (const gone of [...device.onRemove]) gone();
+    releaseTcx(device.ingress);
+    releaseTcx(device.egress);
     if (device.peer) device.peer.peer = undefined;
     for (const map of this.kernel.maps.values()) {
       if (map.type === BPF_MAP_TYPE_DEVMAP || map.type === BPF_MAP_TYPE_DEVMAP_HASH) {
@@ -264,7 +267,7 @@ export class Net implements NetService {
   }
 
   /** The packet that goes on, or undefined when the chain dropped or redirected it. */
-  #runTcx(device: NetDevice, list: TcxList, packet: Uint8Array, meta?: Uint8Array): Uint8Array | undefined {
+  #runTcx(device: NetDevice, list: Mprog, packet: Uint8Array, meta?: Uint8Array): Uint8Array | undefined {
     if (list.entries.length === 0 || packet.length < ETH_HLEN) return packet;
     const { memory } = this.kernel;
     const skb = new Skb(memory, packet, {

@@ -17,6 +17,8 @@ export class Cgroup extends KObject {
   readonly children = new Map<string, Cgroup>();
   /** Processes in it. */
   population = 0;
+  /** What may still run programs of a removed cgroup: its sockets. */
+  users = 0;
   #dead = false;
   /** It is removed: attachments become defunct. Run once, in order of registration. */
   readonly onRemove = new Set<() => void>();
@@ -69,6 +71,8 @@ export class Cgroup extends KObject {
 export class Cgroups {
   readonly root: Cgroup;
   readonly #byId = new Map<bigint, Cgroup>();
+  /** A cgroup was removed and nothing uses it any more: its programs go. */
+  readonly onDeath: ((cgroup: Cgroup) => void)[] = [];
   /** Asked before a cgroup is removed; a reason why it must stay (EBUSY), or undefined. */
   readonly holders: ((cgroup: Cgroup) => string | undefined)[] = [];
   #nextId = 1n;
@@ -105,7 +109,21 @@ export class Cgroups {
     if (why) throw new BpfError(EBUSY, `cgroup ${cgroup.path} cannot be removed: ${why}`, { path: cgroup.path });
     if (cgroup.dead) throw new BpfError(ENODEV, `cgroup ${cgroup.cgroupId} was removed`, {});
     this.#byId.delete(cgroup.cgroupId);
+    // Until its place in the tree is given up, those who are told can still name it.
+    if (cgroup.users === 0) for (const died of this.onDeath) died(cgroup);
     cgroup.markDead();
+  }
+
+  /** A socket is in the cgroup; the programs stay for it, also when the cgroup is removed. */
+  use(cgroup: Cgroup): void {
+    cgroup.get();
+    cgroup.users++;
+  }
+
+  /** The socket is closed. */
+  unuse(cgroup: Cgroup): void {
+    if (--cgroup.users === 0 && cgroup.dead) for (const died of this.onDeath) died(cgroup);
+    cgroup.put();
   }
 
   /** Living cgroups by id. */
