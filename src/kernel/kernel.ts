@@ -39,6 +39,7 @@ import { type Link, LinkTypes } from "./link.ts";
 import type { KMap } from "./map.ts";
 import type { ProgArrayOwner } from "./map_slots.ts";
 import { NetNs } from "./netns.ts";
+import { NetnsProgs, netnsAttachPoint, netnsLinkType, skLookupPoint } from "./netns_progs.ts";
 import { ObjHeap } from "./obj_heap.ts";
 import { IdTable, type KObject, type Root } from "./objects.ts";
 import { Process } from "./process.ts";
@@ -117,6 +118,7 @@ export class Kernel {
   /** The run of cgroup programs that is under way: what bpf_get_retval() and bpf_set_retval() are about. */
   cgroupRun: { retval: number } | undefined;
   readonly attachPoints = new AttachPoints();
+  readonly netnsProgs: NetnsProgs;
   /** What is mounted at /sys/fs/bpf in the first mount namespace. */
   readonly bpffs: Bpffs;
   /** References owned by what is no object: subsystems list their places of attachment here. */
@@ -187,6 +189,11 @@ export class Kernel {
     this.structs = new KStructs(this.memory, () => this.platform.btf);
     for (const type of [...TRACING_LINKS, FREPLACE_LINK, cgroupLinkType(this)]) this.linkTypes.register(type);
     this.attachPoints.register(cgroupAttachPoint(this));
+    this.netnsProgs = new NetnsProgs(this);
+    this.linkTypes.register(netnsLinkType(this.netnsProgs));
+    this.attachPoints.register(netnsAttachPoint(this.netnsProgs));
+    this.attachPoints.register(skLookupPoint(this.netnsProgs));
+    this.roots.push(() => this.netnsProgs.roots());
     this.cgroups.holders.push((cgroup) => heldByLink(this, cgroup));
     this.roots.push(() => this.cgroupProgs.roots());
     this.bpffs = this.newBpffs({ userns: this.initUserns });
@@ -421,6 +428,7 @@ export class Kernel {
     for (const cgroup of [...this.cgroups.root.descendants()].reverse()) {
       if (cgroup !== this.cgroups.root) this.cgroups.remove(cgroup);
     }
+    this.netnsProgs.shutdown();
     // The root stays, its programs go.
     for (const died of this.cgroups.onDeath) died(this.cgroups.root);
   }
