@@ -46,6 +46,7 @@ import { Process } from "./process.ts";
 import type { Prog } from "./prog.ts";
 import { AttachPoints } from "./prog_attach.ts";
 import { CpuRuntime } from "./runtime.ts";
+import { SOCKMAP_POINT } from "./sockmap_attach.ts";
 import { registeredStructOps } from "./struct_ops/map.ts";
 import { StructOpsTypes } from "./struct_ops/types.ts";
 import { KStructs } from "./structs/kstruct.ts";
@@ -193,6 +194,7 @@ export class Kernel {
     this.linkTypes.register(netnsLinkType(this.netnsProgs));
     this.attachPoints.register(netnsAttachPoint(this.netnsProgs));
     this.attachPoints.register(skLookupPoint(this.netnsProgs));
+    this.attachPoints.register(SOCKMAP_POINT);
     this.roots.push(() => this.netnsProgs.roots());
     this.cgroups.holders.push((cgroup) => heldByLink(this, cgroup));
     this.roots.push(() => this.cgroupProgs.roots());

@@ -135,7 +135,6 @@ export function progQuery(proc: Process, attr: ProgQueryAttr): ProgQueryResult {
   checkFlags("query", queryFlags, BPF_F_QUERY_EFFECTIVE);
   const family = ATTACH_PLACES.get(attachType)?.family ?? "none";
   if (family === "none") refuse(`attach type ${attachType} has no programs without links`);
-  if (family === "mprog" && queryFlags) refuse("queries of devices know no flags");
   // Where nothing can be attached, nothing is.
   const nothing = { progs: [], attachFlags: 0, revision: 1n };
   return proc.kernel.attachPoints.find(attachType)?.query(proc, attr) ?? nothing;

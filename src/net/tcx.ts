@@ -48,6 +48,7 @@ export function tcxAttachPoint(net: Net): AttachPoint {
     },
     query(_proc, attr) {
       const { entries, revision } = listOf(deviceOf(net, attr.targetIfindex), attr.attachType);
+      if (attr.queryFlags) throw new BpfError(EINVAL, "queries of devices know no flags", {});
       const progs = entries.map((e) => ({ id: e.prog.id, linkId: e.link?.id ?? 0 }));
       return { progs, attachFlags: 0, revision };
     },

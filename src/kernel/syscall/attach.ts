@@ -57,13 +57,13 @@ function attachAttr(a: Unpacked<typeof PROG_ATTACH>): ProgAttachAttr {
 function progQuery(call: Call, a: Unpacked<typeof PROG_QUERY>): number {
   const family = ATTACH_PLACES.get(a.attach_type)?.family;
   const device = DEVICE_TYPES.has(a.attach_type);
-  if (device && a.attach_flags) refuse(EINVAL, "queries of devices know no flags");
   if (a.query_flags && a.prog_attach_flags) refuse(EINVAL, "effective programs have no attach flags");
   const found = call.proc.progQuery({
     ...targetOf(a.attach_type, a.target_fd),
     attachType: a.attach_type,
     queryFlags: a.query_flags,
   });
+  if (device && a.attach_flags) refuse(EINVAL, "queries of devices know no flags");
   const { progs } = found;
   call.put(PROG_QUERY, { attach_flags: found.attachFlags, count: progs.length });
   const ordered = family === "mprog" || (family === "cgroup" && !a.query_flags);
