@@ -1,6 +1,7 @@
 /** The operations of random sequences, one entry each. What an operation refuses (BpfError) is as good as what it does. */
 import * as abi from "../../src/abi/bpf.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
+import { ATTACH_OPS } from "./attach_ops.ts";
 import { FS_OPS } from "./fs_ops.ts";
 import { pick, program, type Scene, tailCaller } from "./scene.ts";
 
@@ -25,6 +26,9 @@ const PROGS = [
   { progType: abi.BPF_PROG_TYPE_CGROUP_SKB, expectedAttachType: abi.BPF_CGROUP_INET_EGRESS, retval: 1 },
   { progType: abi.BPF_PROG_TYPE_SOCKET_FILTER, expectedAttachType: 0, retval: 0 },
   { progType: abi.BPF_PROG_TYPE_RAW_TRACEPOINT, expectedAttachType: 0, retval: 0 },
+  { progType: abi.BPF_PROG_TYPE_FLOW_DISSECTOR, expectedAttachType: 0, retval: 0 },
+  { progType: abi.BPF_PROG_TYPE_SK_LOOKUP, expectedAttachType: abi.BPF_SK_LOOKUP, retval: 1 },
+  { progType: abi.BPF_PROG_TYPE_KPROBE, expectedAttachType: 0, retval: 0 },
 ];
 
 const word = (...n: number[]) => new Uint8Array(Uint32Array.from(n).buffer);
@@ -32,7 +36,7 @@ const word = (...n: number[]) => new Uint8Array(Uint32Array.from(n).buffer);
 export const OPS: readonly Op[] = [
   {
     name: "map_create",
-    weight: 3,
+    weight: 6,
     run(scene, a, b, c) {
       const proc = scene.proc(a);
       proc.mapCreate({ ...pick(MAPS, b)!, name: `m${c % 10}` });
@@ -49,7 +53,7 @@ export const OPS: readonly Op[] = [
   },
   {
     name: "prog_load",
-    weight: 3,
+    weight: 12,
     run(scene, a, b, c) {
       const proc = scene.proc(a);
       const { retval, ...attr } = pick(PROGS, b)!;
@@ -103,7 +107,7 @@ export const OPS: readonly Op[] = [
     run(scene, a, b, c) {
       const proc = scene.proc(a);
       const targetIfindex = scene.device(c)?.ifindex ?? 77;
-      proc.linkCreate({ progFd: scene.fd(proc, "prog", b), attachType: abi.BPF_XDP, targetIfindex });
+      proc.linkCreate({ progFd: scene.prog(proc, abi.BPF_PROG_TYPE_XDP, b), attachType: abi.BPF_XDP, targetIfindex });
     },
   },
   {
@@ -113,14 +117,17 @@ export const OPS: readonly Op[] = [
       const proc = scene.proc(a);
       const attachType = c % 2 ? abi.BPF_TCX_INGRESS : abi.BPF_TCX_EGRESS;
       const targetIfindex = scene.device(c >> 1)?.ifindex ?? 77;
-      proc.linkCreate({ progFd: scene.fd(proc, "prog", b), attachType, targetIfindex });
+      proc.linkCreate({ progFd: scene.prog(proc, abi.BPF_PROG_TYPE_SCHED_CLS, b), attachType, targetIfindex });
     },
   },
   {
     name: "raw_tracepoint_open",
     run(scene, a, b, c) {
       const proc = scene.proc(a);
-      proc.rawTracepointOpen(scene.fd(proc, "prog", b), c % 4 ? "sched_switch" : "sys_enter");
+      proc.rawTracepointOpen(
+        scene.prog(proc, abi.BPF_PROG_TYPE_RAW_TRACEPOINT, b),
+        c % 4 ? "sched_switch" : "sys_enter",
+      );
     },
   },
   {
@@ -204,5 +211,6 @@ export const OPS: readonly Op[] = [
     },
   },
   { name: "packets", run: (scene) => scene.packets() },
+  ...ATTACH_OPS,
   ...FS_OPS,
 ];

@@ -7,10 +7,11 @@ import type { Cgroup } from "../../src/kernel/cgroup/cgroup.ts";
 import { checkReferences } from "../../src/kernel/holders.ts";
 import type { ObjKind } from "../../src/kernel/objects.ts";
 import type { Process } from "../../src/kernel/process.ts";
+import { Prog } from "../../src/kernel/prog.ts";
 import { createKernel, type NetKernel } from "../../src/net/create.ts";
 import type { NetDevice } from "../../src/net/device.ts";
 import { ALL_CAPS, NO_CAPS } from "../../src/verifier/platform.ts";
-import { checkFileSystems } from "./fs_ops.ts";
+import { checkFileSystems } from "./fs_check.ts";
 
 /** Everything that a step needs to be repeated. */
 export interface Step {
@@ -30,8 +31,6 @@ frame[12] = 8;
 
 export class Scene implements Disposable {
   readonly kernel: NetKernel;
-  /** How often each operation went through and failed with an errno; for the summary. */
-  readonly done = new Map<string, number>();
 
   constructor() {
     // The interpreter: a program that lives for a few steps is not worth a WebAssembly module.
@@ -48,7 +47,7 @@ export class Scene implements Disposable {
 
   spawn(n: number): void {
     if (this.kernel.processes.size >= MAX_PROCESSES) return;
-    this.kernel.spawn({ caps: n % 4 ? ALL_CAPS : NO_CAPS, cgroup: this.cgroup(n >> 2) });
+    this.kernel.spawn({ caps: n % 8 ? ALL_CAPS : NO_CAPS, cgroup: this.cgroup(n >> 2) });
   }
 
   fork(n: number): void {
@@ -60,6 +59,13 @@ export class Scene implements Disposable {
     const any = n % 16 === 15;
     const fds = [...proc.fdTable.entries()].filter(([, { obj }]) => any || obj.kind === kind).map(([fd]) => fd);
     return (pick(fds, n >> 4) ?? 99) as Fd;
+  }
+
+  /** An fd on a program of that type; one in sixteen times on any. */
+  prog(proc: Process, progType: number, n: number): Fd {
+    const fits = [...proc.fdTable.entries()].filter(([, { obj }]) => obj instanceof Prog && obj.type === progType);
+    const fd = n % 16 === 15 ? undefined : pick(fits, n >> 4)?.[0];
+    return fd === undefined ? this.fd(proc, "prog", n) : (fd as Fd);
   }
 
   device(n: number): NetDevice | undefined {
@@ -92,6 +98,14 @@ export class Scene implements Disposable {
     for (const link of this.kernel.links.values()) {
       if (!link.defunct && link.prog && this.kernel.progs.find(link.prog.id) !== link.prog)
         throw new Error(`link ${link.id} is attached, its program ${link.prog.id} is gone`);
+    }
+    for (const cgroup of this.kernel.cgroups.root.descendants()) {
+      for (const type of [abi.BPF_CGROUP_INET_INGRESS, abi.BPF_CGROUP_INET_EGRESS]) {
+        for (const { prog } of this.kernel.cgroupProgs.effective(cgroup, type)) {
+          if (this.kernel.progs.find(prog.id) !== prog)
+            throw new Error(`program ${prog.id} is effective in ${cgroup.path} and gone`);
+        }
+      }
     }
     for (const list of this.kernel.roots) {
       for (const { who, obj } of list()) if (obj.refs === 0) throw new Error(`${who} holds a ${obj.kind} that is gone`);
