@@ -47,6 +47,8 @@ export interface LinkType {
   readonly attachTypes?: readonly number[];
   /** Members of info() once the target is gone or the link is detached; default ifindex 0. */
   readonly gone?: Partial<LinkInfo>;
+  /** An update with the program that is there counts as a change: the revision rises. */
+  readonly replacesSame?: true;
   /** Checks the program and makes the attachment, which calls link.targetGone() if its target disappears. */
   attach(proc: Process, prog: Prog, attr: LinkCreateAttr, link: Link): Attachment;
 }
@@ -134,7 +136,7 @@ export class Link extends KObject {
         link: this.id,
       });
     }
-    if (prog === this.#prog) return;
+    if (prog === this.#prog && !this.type.replacesSame) return;
     at.update(prog);
     const old = this.#prog;
     this.#prog = prog.get();

@@ -140,6 +140,10 @@ export class AttachScene {
     this.bpf.linkDetach(this.#links.get(link)!);
   }
 
+  hasLink(link: string): boolean {
+    return this.#links.has(link);
+  }
+
   closeLink(link: string): void {
     this.bpf.close(this.#links.get(link)!);
     this.#links.delete(link);

@@ -74,6 +74,7 @@ export function cgroupLinkType(kernel: Kernel): LinkType {
     progTypes: PROG_TYPES,
     attachTypes: ATTACH_TYPES,
     gone: { cgroupId: 0n },
+    replacesSame: true,
     attach(proc, prog, attr, link) {
       const { attachType, flags = 0 } = attr;
       if (ATTACH_PLACES.get(attachType)?.progType !== prog.type) {

@@ -150,7 +150,7 @@ export class CgroupProgs {
     const taken = multi ? this.#replaced(hook, prog, link, replace, fail) : hook.entries[0];
     const entry: CgroupEntry = { prog, link, flags };
     if (taken) hook.entries[hook.entries.indexOf(taken)] = entry;
-    else hook.entries.splice(insertAt(task, hook.entries, attr), 0, entry);
+    else hook.entries.splice(insertAt(task, hook.entries, link, attr), 0, entry);
     if (!link) prog.get();
     if (taken && !taken.link) taken.prog.put();
     hook.mode = mode;
@@ -252,7 +252,7 @@ export class CgroupProgs {
 }
 
 /** Where a new entry goes (get_prog_list()). */
-function insertAt(task: Task, entries: readonly CgroupEntry[], attr: CgroupAttachAttr): number {
+function insertAt(task: Task, entries: readonly CgroupEntry[], link: Link | undefined, attr: CgroupAttachAttr): number {
   const { flags = 0 } = attr;
   const before = (flags & abi.BPF_F_BEFORE) !== 0;
   const after = (flags & abi.BPF_F_AFTER) !== 0;
@@ -260,6 +260,9 @@ function insertAt(task: Task, entries: readonly CgroupEntry[], attr: CgroupAttac
     throw new BpfError(EINVAL, "one of BPF_F_BEFORE and BPF_F_AFTER is wanted", { flags });
   }
   const anchor = anchorOf(task, attr);
+  if (anchor && Boolean(anchor.link) !== Boolean(link)) {
+    throw new BpfError(EINVAL, "links stand beside links, programs without one beside such programs", { flags });
+  }
   if (!anchor) return before ? 0 : entries.length;
   const at = entries.findIndex((e) => (anchor.link ? e.link === anchor.link : !e.link && e.prog === anchor.prog));
   if (at < 0) throw new BpfError(ENOENT, `program ${anchor.prog.id} to stand beside is not attached`, {});
