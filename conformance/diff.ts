@@ -125,7 +125,7 @@ function runPrograms(real: LinuxBpf): void {
     save(`prog-${seed}-${n}`, saveCase(small, MAPS, "results differ", inputSeed));
   }
   const { same, different, unstable, refused, verdict } = counts;
-  const left = `${unstable} differ on Linux itself, ${refused} refused by skep, ${verdict} by Linux alone`;
+  const left = `${unstable} not decided by the program, ${refused} refused by skep, ${verdict} by Linux alone`;
   console.log(`programs: ${same} of ${same + different} the same over ${runs} packets each (${left})`);
 }
 

@@ -21,6 +21,38 @@ const args = [
 ];
 const run = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
 
+/** Names of tests that ask the running Linux. */
+const ON_LINUX = /^Linux( \(|$)|^Linux:|\(Linux\)$|the running (Linux|kernel)/;
+
+/**
+ * What ran on which kernel, by file: tests with one body for both kernels have a run named "Linux", and where it makes no
+ * sense there the reason is in that name.
+ */
+function reportKernels(files) {
+  const rows = files.flatMap((file) => {
+    const runs = file.assertionResults.filter((t) => ON_LINUX.test(t.title));
+    const path = relative(root, file.name).replaceAll("\\", "/");
+    const own = path.startsWith("test/linux/") ? file.assertionResults.filter((t) => !runs.includes(t)) : [];
+    const ran = [...runs, ...own].filter((t) => t.status === "passed").length;
+    return runs.length + own.length > 0 ? [{ path, ran, all: runs.length + own.length, runs }] : [];
+  });
+  const reasons = new Map();
+  for (const { runs } of rows) {
+    for (const { status, title } of runs) {
+      if (status === "passed" || status === "failed") continue;
+      const reason = /^Linux \((.*)\)$/.exec(title)?.[1] ?? "the running Linux cannot be asked";
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
+  }
+  const total = rows.reduce((n, r) => n + r.ran, 0);
+  console.log(`\nscenarios that ran on the running Linux, too: ${total}`);
+  for (const { path, ran, all } of rows.sort((a, b) => a.path.localeCompare(b.path)))
+    console.log(`  ${path.padEnd(46)} ${String(ran).padStart(4)} of ${all}`);
+  if (reasons.size > 0) console.log("on skep alone, because:");
+  for (const [reason, n] of [...reasons].sort((a, b) => b[1] - a[1]))
+    console.log(`  ${String(n).padStart(3)}  ${reason}`);
+}
+
 let counts;
 try {
   const results = JSON.parse(readFileSync(json, "utf8"));
@@ -31,6 +63,7 @@ try {
   );
   if (skipped.length > 0)
     console.log(`\nskipped (the reason stands in the name or is printed above):\n${skipped.join("\n")}`);
+  reportKernels(results.testResults);
   counts = {
     passed: results.numPassedTests,
     failed: results.numFailedTests,
