@@ -12,7 +12,8 @@ export type DeviceView = Pick<Devices, "list" | "byName" | "filters" | "setXdp">
 /** @throws EOPNOTSUPP a kernel without devices */
 export function devicesOf(bpf: Bpf): DeviceView {
   if (bpf instanceof LinuxBpf) return new Devices(bpf.sys);
-  if (bpf instanceof Process && bpf.kernel instanceof NetKernel) return new SimulatedDevices(bpf.kernel.net, bpf);
+  if (bpf instanceof Process && bpf.kernel instanceof NetKernel)
+    return new SimulatedDevices(bpf.kernel.netOf(bpf.netns), bpf);
   throw new BpfError(EOPNOTSUPP, "net: this kernel has no devices");
 }
 

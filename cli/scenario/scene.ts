@@ -86,8 +86,9 @@ export class Scene implements Disposable {
     return name === undefined ? this.kernel.initNetns : this.#find(this.#netns, name, "network namespace");
   }
 
+  /** Of any network namespace: the first one comes first. */
   device(name: string): NetDevice {
-    const device = this.kernel.net.deviceByName(name);
+    const device = [...this.kernel.nets.devices()].find((d) => d.name === name);
     if (!device) throw new UsageError(`there is no device '${name}'`);
     return device;
   }

@@ -57,12 +57,22 @@ const FRAME_BYTES = 64;
 
 export const VERBS: Readonly<Record<string, ScenarioVerb>> = {
   // --- places
-  device: verb({ ifindex: "number?", peer: "text?" }, ({ kernel }, { what, ifindex, peer }) => {
+  device: verb({ ifindex: "number?", peer: "text?", netns: "text?" }, (scene, { what, ifindex, peer, netns }) => {
+    const net = scene.kernel.netOf(scene.netns(netns));
     const options = { name: what, ...(ifindex === undefined ? {} : { ifindex }) };
-    if (peer === undefined) kernel.net.addDevice(options);
-    else kernel.net.addVethPair(options, { name: peer });
+    if (peer === undefined) net.addDevice(options);
+    else net.addVethPair(options, { name: peer });
   }),
-  removeDevice: verb({}, (scene, { what }) => scene.kernel.net.removeDevice(scene.device(what))),
+  moveDevice: verb({ netns: "text?" }, (scene, { what, netns }) =>
+    scene.kernel.moveDevice(scene.device(what), scene.netns(netns)),
+  ),
+  setDevice: verb({ up: "flag?" }, (scene, { what, up = true }) => {
+    scene.device(what).up = up;
+  }),
+  removeDevice: verb({}, (scene, { what }) => {
+    const device = scene.device(what);
+    device.net.removeDevice(device);
+  }),
   cgroup: verb({}, ({ kernel }, { what }) => {
     let at = kernel.cgroups.root;
     for (const name of cgroupPath(what).split("/").filter(Boolean)) {
@@ -144,7 +154,7 @@ export const VERBS: Readonly<Record<string, ScenarioVerb>> = {
     { device: "text", prog: "text", priority: "number?", proceedOn: "list?" },
     (scene, { what, by, device, prog, priority, proceedOn }) => {
       const proc = scene.process(by);
-      const host = { bpf: proc, devices: new XdpDeviceView(scene.kernel.net, proc) };
+      const host = { bpf: proc, devices: new XdpDeviceView(scene.kernel.netOf(proc.netns), proc) };
       const obj = openObject(readFile(scene.file(what)), { name: what, pinRoot: PIN_ROOT });
       const runConfig = {
         ...(priority === undefined ? {} : { priority }),

@@ -4,6 +4,7 @@
  * Receiving runs XDP, then tc ingress, then hands the packet to the stack (`delivered`); sending runs tc egress and then
  * puts it on the wire (`sent`, or the peer of a veth pair). Queues are bounded only by who reads them.
  */
+import type { Link } from "../kernel/link.ts";
 import { Mprog } from "../kernel/mprog.ts";
 import type { Prog } from "../kernel/prog.ts";
 import type { Net } from "./net.ts";
@@ -39,9 +40,9 @@ export interface DeviceStats {
 }
 
 export class NetDevice {
-  readonly net: Net;
-  readonly ifindex: number;
-  readonly name: string;
+  #net: Net;
+  #ifindex: number;
+  #name: string;
   readonly mac: Uint8Array;
   mtu: number;
   readonly rxQueues: number;
@@ -58,6 +59,8 @@ export class NetDevice {
   readonly egress: Mprog;
   /** Called when the device is removed: links become defunct. */
   readonly onRemove = new Set<() => void>();
+  /** Links that asked that the device stay. */
+  readonly holders = new Set<Link>();
   /** Packets that left, oldest first, unless onSend or a peer takes them. */
   readonly sent: Uint8Array[] = [];
   /** Packets handed to the network stack. */
@@ -76,9 +79,9 @@ export class NetDevice {
   };
 
   constructor(net: Net, ifindex: number, options: DeviceOptions) {
-    this.net = net;
-    this.ifindex = ifindex;
-    this.name = options.name ?? `eth${ifindex}`;
+    this.#net = net;
+    this.#ifindex = ifindex;
+    this.#name = options.name ?? `eth${ifindex}`;
     this.mac = options.mac ?? Uint8Array.of(2, 0, 0, 0, ifindex >> 8, ifindex & 0xff);
     this.mtu = options.mtu ?? 1500;
     this.rxQueues = options.rxQueues ?? 1;
@@ -87,6 +90,26 @@ export class NetDevice {
     this.onSend = options.onSend;
     this.ingress = new Mprog(`tcx ingress of ${this.name}`);
     this.egress = new Mprog(`tcx egress of ${this.name}`);
+  }
+
+  /** The network in whose namespace it is. */
+  get net(): Net {
+    return this.#net;
+  }
+
+  get ifindex(): number {
+    return this.#ifindex;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** It is in another namespace; Nets.move() and Net.put() see to the rest. */
+  placed(net: Net, ifindex: number, name: string): void {
+    this.#net = net;
+    this.#ifindex = ifindex;
+    this.#name = name;
   }
 
   /** A frame arrives from the wire. */

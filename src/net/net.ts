@@ -1,23 +1,27 @@
 /**
- * The network of a kernel: devices, and the way of a packet through their hooks.
+ * The network of one namespace: devices, and the way of a packet through their hooks.
  *
  *     wire -> XDP -> tc ingress -> stack        stack -> tc egress -> wire
  *
  * XDP_TX and XDP_REDIRECT leave without tc egress; tc redirects run the target's tc egress, or with BPF_F_INGRESS its tc
  * ingress. Redirected XDP frames wait until the receiving round is over and are then sent in order (xdp_do_flush).
- * Packets that packets cause are handled by one loop, so hooks never nest, except for bpf_clone_redirect().
+ * Packets that packets cause are handled by one loop (nets.ts), so hooks never nest, except for bpf_clone_redirect().
+ *
+ * Differs  devmaps keep ifindexes, which are looked up in the namespace of the device that redirects.
  */
 
 import { BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH } from "../abi/bpf.ts";
-import { BpfError, EEXIST, EINVAL } from "../abi/errno.ts";
+import { BpfError, EBUSY, EEXIST, EINVAL } from "../abi/errno.ts";
 import type { NetService, RouteAnswer, RouteQuery, SocketQuery } from "../helpers/net_service.ts";
 import { ETH_HLEN, HEADROOM, REDIRECT, SKB } from "../helpers/packet_layout.ts";
 import type { TestRunAttr, TestRunResult } from "../kernel/bpf.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Mprog } from "../kernel/mprog.ts";
+import type { NetNs } from "../kernel/netns.ts";
 import type { Prog } from "../kernel/prog.ts";
 import { dropSlots } from "../maps/slots.ts";
 import { type DeviceOptions, NetDevice } from "./device.ts";
+import type { Nets, Pending } from "./nets.ts";
 import { type Redirect, readRedirect, saveRedirect, xdpTargets } from "./redirect.ts";
 import { Routes } from "./route.ts";
 import { Skb } from "./skb.ts";
@@ -36,8 +40,8 @@ const TCX_DROP = 2;
 const TCX_REDIRECT = 7;
 const BPF_F_INGRESS = 1;
 const VLAN_HLEN = 4;
-/** More packets than this caused by one can only run in a circle. */
-const MAX_ROUND = 100_000;
+/** "lo" of every namespace. */
+export const LOOPBACK_IFINDEX = 1;
 
 export interface XdpOutcome {
   /** r0. */
@@ -49,25 +53,24 @@ export interface XdpOutcome {
   readonly redirect: Redirect;
 }
 
-/** A packet that waits for its turn, and where it goes on. */
-interface Pending {
-  readonly packet: Uint8Array;
-  readonly run: (packet: Uint8Array) => void;
-}
-
 export class Net implements NetService {
   readonly kernel: Kernel;
+  readonly nets: Nets;
+  readonly netns: NetNs;
   readonly routes = new Routes();
   readonly sockets: Sockets;
   readonly #devices = new Map<number, NetDevice>();
   #nextIfindex = 1;
-  #pending: Pending[] = [];
-  #draining = false;
+  readonly #cookie: bigint;
   #nexthop: Uint8Array = new Uint8Array();
 
-  constructor(kernel: Kernel) {
-    this.kernel = kernel;
-    this.sockets = new Sockets(kernel.memory);
+  /** @param cookie what bpf_get_netns_cookie() gives */
+  constructor(nets: Nets, netns: NetNs, cookie: bigint) {
+    this.kernel = nets.kernel;
+    this.nets = nets;
+    this.netns = netns;
+    this.#cookie = cookie;
+    this.sockets = new Sockets(this.kernel.memory);
     this.addDevice({ name: "lo", mac: new Uint8Array(6), mtu: 65536 });
   }
 
@@ -107,13 +110,43 @@ export class Net implements NetService {
     return [first, second];
   }
 
-  /** Its links become defunct, devmap entries that name it go, a peer stays without wire. */
+  /**
+   * Its links become defunct, devmap entries that name it go, and so does the other end of a veth pair.
+   * @throws EBUSY a link on it, or on the other end, asked that the device stay
+   */
   removeDevice(device: NetDevice): void {
-    if (!this.#devices.delete(device.ifindex)) return;
+    for (const d of [device, device.peer]) {
+      const [link] = d?.holders ?? [];
+      if (link) throw new BpfError(EBUSY, `device ${d!.name}: link ${link.id} holds it`, { link: link.id });
+    }
+    this.discard(device);
+  }
+
+  /** Removes it whoever holds it: its namespace ends. */
+  discard(device: NetDevice): void {
+    if (this.#devices.get(device.ifindex) !== device) return;
+    this.take(device);
     for (const gone of [...device.onRemove]) gone();
     releaseTcx(device.ingress);
     releaseTcx(device.egress);
-    if (device.peer) device.peer.peer = undefined;
+    const { peer } = device;
+    device.peer = undefined;
+    peer?.net.discard(peer);
+  }
+
+  /** A device comes from another namespace, under its ifindex or, where that is taken, the next one. */
+  put(device: NetDevice, name: string): void {
+    const ifindex = this.#devices.has(device.ifindex) ? this.#nextIfindex : device.ifindex;
+    this.#nextIfindex = Math.max(this.#nextIfindex, ifindex + 1);
+    device.placed(this, ifindex, name);
+    this.#devices.set(ifindex, device);
+  }
+
+  /** A device leaves the namespace: it is shut, what names it here goes. */
+  take(device: NetDevice): void {
+    this.#devices.delete(device.ifindex);
+    device.up = false;
+    this.routes.forget(device.ifindex);
     for (const map of this.kernel.maps.values()) {
       if (map.type === BPF_MAP_TYPE_DEVMAP || map.type === BPF_MAP_TYPE_DEVMAP_HASH) {
         dropSlots(map.map, (lo) => lo === device.ifindex);
@@ -136,24 +169,7 @@ export class Net implements NetService {
   }
 
   #enqueue(packet: Uint8Array, run: (packet: Uint8Array) => void): void {
-    this.#pending.push({ packet, run });
-    if (!this.#draining) this.#drain();
-  }
-
-  #drain(): void {
-    this.#draining = true;
-    try {
-      this.kernel.running(() => {
-        for (let n = 0; this.#pending.length; n++) {
-          if (n > MAX_ROUND) throw new Error(`one packet caused ${MAX_ROUND} others: they run in a circle`);
-          const { packet, run } = this.#pending.shift()!;
-          run(packet);
-        }
-      });
-    } finally {
-      this.#pending = [];
-      this.#draining = false;
-    }
+    this.nets.enqueue({ packet, run });
   }
 
   #receiveNow(device: NetDevice, packet: Uint8Array, rxQueue: number): void {
@@ -199,7 +215,7 @@ export class Net implements NetService {
     });
     const restore = saveRedirect(memory);
     try {
-      const action = this.kernel.running(() => prog.run(buff.addr));
+      const action = this.nets.run(this, () => this.kernel.running(() => prog.run(buff.addr)));
       const bytes = buff.bytes();
       const metaBytes = buff.metaBytes;
       return {
@@ -283,12 +299,14 @@ export class Net implements NetService {
     });
     const restore = saveRedirect(memory);
     try {
-      let verdict = TCX_NEXT;
-      for (const entry of [...list.entries]) {
-        verdict = entry.prog.run(skb.addr) | 0;
-        if (verdict === TCX_PASS || verdict === TCX_DROP || verdict === TCX_REDIRECT) break;
-        verdict = TCX_NEXT;
-      }
+      let verdict = TCX_NEXT as number;
+      this.nets.run(this, () => {
+        for (const entry of [...list.entries]) {
+          verdict = entry.prog.run(skb.addr) | 0;
+          if (verdict === TCX_PASS || verdict === TCX_DROP || verdict === TCX_REDIRECT) break;
+          verdict = TCX_NEXT;
+        }
+      });
       if (verdict === TCX_DROP) {
         device.stats.tcDrop++;
         return undefined;
@@ -315,7 +333,7 @@ export class Net implements NetService {
     if (!target) return undefined;
     if (redirect.kind === REDIRECT.peer) {
       const { peer } = target;
-      return peer && { packet: frame, run: (p) => this.#ingressNow(peer, p) };
+      return peer && { packet: frame, run: (p) => peer.net.#ingressNow(peer, p) };
     }
     if (redirect.kind === REDIRECT.neigh) {
       const packet = this.#toNeighbour(target, frame);
@@ -365,11 +383,7 @@ export class Net implements NetService {
     const { memory } = this.kernel;
     const data = memory.readU32(skb + SKB.data);
     const frame = memory.readBytes(data, memory.readU32(skb + SKB.dataEnd) - data);
-    this.#pending.push({
-      packet: frame,
-      run: (p) => (ingress ? this.#ingressNow(target, p) : this.#egressNow(target, p)),
-    });
-    if (!this.#draining) this.#drain();
+    this.#enqueue(frame, (p) => (ingress ? this.#ingressNow(target, p) : this.#egressNow(target, p)));
     return 0;
   }
 
@@ -405,7 +419,7 @@ export class Net implements NetService {
   }
 
   netnsCookie(): bigint {
-    return 1n;
+    return this.#cookie;
   }
 
   assignSocket(ctx: number, sk: number, flags: number): number {

@@ -43,6 +43,14 @@ export class Routes {
     if (at >= 0) this.#routes.splice(at, 1);
   }
 
+  /** A device left the namespace. */
+  forget(ifindex: number): void {
+    for (const route of this.#routes.filter((r) => r.ifindex === ifindex)) this.remove(route);
+    for (const known of [...this.#neighbours.keys()]) {
+      if (known.startsWith(`${ifindex}/`)) this.#neighbours.delete(known);
+    }
+  }
+
   addNeighbour(ifindex: number, address: Uint8Array, mac: Uint8Array): void {
     this.#neighbours.set(key(ifindex, address), mac);
   }

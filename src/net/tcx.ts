@@ -14,13 +14,15 @@ import type { Mprog } from "../kernel/mprog.ts";
 import type { Root } from "../kernel/objects.ts";
 import type { Prog } from "../kernel/prog.ts";
 import type { AttachPoint } from "../kernel/prog_attach.ts";
+import type { Task } from "../kernel/task.ts";
 import type { NetDevice } from "./device.ts";
-import type { Net } from "./net.ts";
+import type { Nets } from "./nets.ts";
+import { linkOnDevice } from "./on_device.ts";
 
 const TCX_TYPES = [abi.BPF_TCX_INGRESS, abi.BPF_TCX_EGRESS];
 
-function deviceOf(net: Net, ifindex = 0): NetDevice {
-  const device = net.device(ifindex);
+function deviceOf(nets: Nets, { netns }: Task, ifindex = 0): NetDevice {
+  const device = nets.of(netns).device(ifindex);
   if (!device) throw new BpfError(ENODEV, `tcx: no device has ifindex ${ifindex}`, { ifindex });
   return device;
 }
@@ -29,11 +31,11 @@ function listOf(device: NetDevice, attachType: number): Mprog {
   return attachType === abi.BPF_TCX_INGRESS ? device.ingress : device.egress;
 }
 
-export function tcxAttachPoint(net: Net): AttachPoint {
+export function tcxAttachPoint(nets: Nets): AttachPoint {
   return {
     attachTypes: TCX_TYPES,
     attach(proc, prog, attr) {
-      const list = listOf(deviceOf(net, attr.targetIfindex), attr.attachType);
+      const list = listOf(deviceOf(nets, proc, attr.targetIfindex), attr.attachType);
       let replace: Prog | undefined;
       if ((attr.flags ?? 0) & abi.BPF_F_REPLACE) {
         replace = proc.progAt(attr.replaceFd ?? (0 as Fd));
@@ -44,10 +46,12 @@ export function tcxAttachPoint(net: Net): AttachPoint {
       old?.put();
     },
     detach(proc, prog, attr) {
-      listOf(deviceOf(net, attr.targetIfindex), attr.attachType).detach(proc, prog, attr).put();
+      listOf(deviceOf(nets, proc, attr.targetIfindex), attr.attachType)
+        .detach(proc, prog, attr)
+        .put();
     },
-    query(_proc, attr) {
-      const { entries, revision } = listOf(deviceOf(net, attr.targetIfindex), attr.attachType);
+    query(proc, attr) {
+      const { entries, revision } = listOf(deviceOf(nets, proc, attr.targetIfindex), attr.attachType);
       if (attr.queryFlags) throw new BpfError(EINVAL, "queries of devices know no flags", {});
       const progs = entries.map((e) => ({ id: e.prog.id, linkId: e.link?.id ?? 0 }));
       return { progs, attachFlags: 0, revision };
@@ -55,17 +59,16 @@ export function tcxAttachPoint(net: Net): AttachPoint {
   };
 }
 
-export function tcxLinkType(net: Net): LinkType {
+export function tcxLinkType(nets: Nets): LinkType {
   return {
     type: abi.BPF_LINK_TYPE_TCX,
     progTypes: [abi.BPF_PROG_TYPE_SCHED_CLS],
     attachTypes: TCX_TYPES,
     attach(proc, prog, attr, link) {
-      const device = deviceOf(net, attr.targetIfindex);
+      const device = deviceOf(nets, proc, attr.targetIfindex);
       const list = listOf(device, attr.attachType);
       list.attach(proc, prog, link, undefined, attr);
-      const gone = () => link.targetGone();
-      device.onRemove.add(gone);
+      const place = linkOnDevice(device, link);
       return {
         forcedDetach: true,
         update(next) {
@@ -74,9 +77,10 @@ export function tcxLinkType(net: Net): LinkType {
         },
         detach() {
           list.remove(link);
-          device.onRemove.delete(gone);
+          place.leave();
         },
         info: () => ({ ifindex: device.ifindex }),
+        holds: place.holds,
       };
     },
   };

@@ -12,6 +12,7 @@ import type { Kernel, TestRunner } from "../kernel/kernel.ts";
 import type { Prog } from "../kernel/prog.ts";
 import { refuse, runRepeated } from "../kernel/test_run.ts";
 import type { Net } from "./net.ts";
+import type { Nets } from "./nets.ts";
 import { SKB_PAD, Skb } from "./skb.ts";
 import { fillSock, SOCK_BYTES } from "./sock.ts";
 import { MAX_FRAG_BYTES, PAGE_SIZE, XdpBuff } from "./xdp_buff.ts";
@@ -31,12 +32,19 @@ const GSO_LEGACY_MAX_SIZE = 65536;
 
 type Kinds = "xdp" | "skb" | "flow_dissector" | "sk_lookup";
 
-export function testRunners(net: Net): Record<Kinds, TestRunner> {
+/** Programs run in the network of the caller's namespace. */
+export function testRunners(nets: Nets): Record<Kinds, TestRunner> {
+  const inNet =
+    (run: (net: Net, kernel: Kernel, prog: Prog, attr: TestRunAttr) => TestRunResult): TestRunner =>
+    (proc, prog, attr) => {
+      const net = nets.of(proc.netns);
+      return nets.run(net, () => run(net, proc.kernel, prog, attr));
+    };
   return {
-    xdp: (proc, prog, attr) => runXdp(net, proc.kernel, prog, attr),
-    skb: (proc, prog, attr) => runSkb(net, proc.kernel, prog, attr),
+    xdp: inNet(runXdp),
+    skb: inNet(runSkb),
     flow_dissector: (proc, prog, attr) => runFlowDissector(proc.kernel, prog, attr),
-    sk_lookup: (proc, prog, attr) => runSkLookup(net, proc.kernel, prog, attr),
+    sk_lookup: inNet(runSkLookup),
   };
 }
 

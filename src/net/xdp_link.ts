@@ -8,10 +8,9 @@ import * as abi from "../abi/bpf.ts";
 import { BpfError, EBUSY, EINVAL, EOPNOTSUPP } from "../abi/errno.ts";
 import type { Attachment, LinkType } from "../kernel/link.ts";
 import type { Prog } from "../kernel/prog.ts";
-import type { Net } from "./net.ts";
-
-/** ifindex of every namespace's first device. */
-const LO = 1;
+import { LOOPBACK_IFINDEX } from "./net.ts";
+import type { Nets } from "./nets.ts";
+import { linkOnDevice } from "./on_device.ts";
 
 const MODES = abi.XDP_FLAGS_SKB_MODE | abi.XDP_FLAGS_DRV_MODE | abi.XDP_FLAGS_HW_MODE;
 
@@ -30,29 +29,27 @@ export function checkXdp(prog: Prog): void {
   }
 }
 
-export function xdpLinkType(net: Net): LinkType {
+export function xdpLinkType(nets: Nets): LinkType {
   return {
     type: abi.BPF_LINK_TYPE_XDP,
     progTypes: [abi.BPF_PROG_TYPE_XDP],
     attachTypes: [abi.BPF_XDP],
-    attach(_proc, prog, attr, link): Attachment {
+    attach(proc, prog, attr, link): Attachment {
       const flags = attr.flags ?? 0;
       const modes = [abi.XDP_FLAGS_SKB_MODE, abi.XDP_FLAGS_DRV_MODE, abi.XDP_FLAGS_HW_MODE].filter((m) => flags & m);
       if (flags & ~MODES || modes.length > 1)
         throw new BpfError(EINVAL, `xdp: flags 0x${flags.toString(16)}`, { flags });
-      const device = net.device(attr.targetIfindex ?? 0);
+      const device = nets.of(proc.netns).device(attr.targetIfindex ?? 0);
       if (!device)
         throw new BpfError(EINVAL, `xdp: no device has ifindex ${attr.targetIfindex}`, { ifindex: attr.targetIfindex });
       checkXdp(prog);
       if (device.xdp)
         throw new BpfError(EBUSY, `xdp: ${device.name} has program ${device.xdp.id}`, { ifindex: device.ifindex });
       // lo has no driver, and no device here runs programs in hardware.
-      if (flags & abi.XDP_FLAGS_HW_MODE || (flags & abi.XDP_FLAGS_DRV_MODE && device.ifindex === LO))
+      if (flags & abi.XDP_FLAGS_HW_MODE || (flags & abi.XDP_FLAGS_DRV_MODE && device.ifindex === LOOPBACK_IFINDEX))
         throw new BpfError(EOPNOTSUPP, `xdp: ${device.name} cannot in mode 0x${flags.toString(16)}`, { flags });
       device.xdp = prog;
-      const gone = () => link.targetGone();
-      device.onRemove.add(gone);
-      let ifindex = device.ifindex;
+      const place = linkOnDevice(device, link);
       return {
         forcedDetach: true,
         update(next) {
@@ -61,10 +58,10 @@ export function xdpLinkType(net: Net): LinkType {
         },
         detach() {
           device.xdp = undefined;
-          device.onRemove.delete(gone);
-          ifindex = 0;
+          place.leave();
         },
-        info: () => ({ ifindex }),
+        info: () => ({ ifindex: device.ifindex }),
+        holds: place.holds,
       };
     },
   };

@@ -75,8 +75,8 @@ function put(net: Net, device: NetDevice, prog: NetDevice["xdp"]): void {
 }
 
 /** What devices hold. */
-export function* xdpRoots(net: Net): Iterable<Root> {
-  for (const device of net.devices) {
+export function* xdpRoots(devices: Iterable<NetDevice>): Iterable<Root> {
+  for (const device of devices) {
     if (!device.xdp || !device.takeOffXdp) continue;
     yield { who: `XDP of device ${device.name}`, obj: device.xdp, release: device.takeOffXdp };
   }
