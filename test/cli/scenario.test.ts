@@ -34,6 +34,49 @@ async function text(command: string, file: string): Promise<string> {
   return out + err;
 }
 
+describe("the example of tenants", () => {
+  const TENANTS = join(import.meta.dirname, "..", "..", "examples/scenario/tenants.json");
+  const EGRESS = "cgroup_inet_egress";
+
+  it("cgroup tree", async () => {
+    expect(await json("cgroup tree", TENANTS)).toMatchObject([
+      {
+        cgroup: "/sys/fs/cgroup/tenants",
+        programs: [{ id: 1, attach_type: EGRESS, attach_flags: "multi", name: "meter" }],
+      },
+      {
+        cgroup: "/sys/fs/cgroup/tenants/blue/batch",
+        programs: [{ id: 3, attach_type: EGRESS, attach_flags: "override", name: "meter" }],
+      },
+      {
+        cgroup: "/sys/fs/cgroup/tenants/red",
+        programs: [{ id: 4, attach_type: EGRESS, attach_flags: "multi", name: "isolate" }],
+      },
+    ]);
+  });
+
+  it("cgroup show effective: what is below runs first", async () => {
+    const shown = (await json("cgroup show /tenants/red effective", TENANTS)) as { id: number }[];
+    expect(shown.map((p) => p.id)).toEqual([4, 1]);
+  });
+
+  it("prog unload, by force", async () => {
+    expect(await json("prog unload id 1", TENANTS)).toEqual({
+      id: 1,
+      broken: [
+        { who: "fd 5 of process 2", what: "closed", lost: "program 1 'meter'" },
+        { who: "link 1", what: "defunct", lost: "program 1 'meter'" },
+      ],
+    });
+  });
+
+  it("map delete, by force, as text", async () => {
+    const shown = await text("map delete id 2", TENANTS);
+    expect(shown).toContain("map 2 is deleted");
+    expect(shown).toMatch(/cgroup \/tenants\/blue\/batch, attach type 1 +detached +program 3 'meter'/);
+  });
+});
+
 describe("links of tracing programs", () => {
   const multi = `${relative()}${join(import.meta.dirname, "..", "kernel/progs/multi.o")}`;
 
