@@ -20,6 +20,8 @@ export interface DeviceOptions {
   readonly up?: boolean;
   /** Whether packets that came in here may be routed; default true. */
   readonly forwarding?: boolean;
+  /** A driver with a bug: it forgets to free every nth skb that it sent; default 0, none. */
+  readonly leakEveryNth?: number;
   /** Where packets go that leave the device; default: the queue `sent`. */
   readonly onSend?: (packet: Uint8Array) => void;
 }
@@ -49,6 +51,9 @@ export class NetDevice {
   up: boolean;
   forwarding: boolean;
   onSend: ((packet: Uint8Array) => void) | undefined;
+  readonly leakEveryNth: number;
+  /** Socket buffers that the driver forgot to free. */
+  leakedSkbs = 0;
   /** The other end of a veth pair. */
   peer: NetDevice | undefined;
   /** Attached XDP program; set by its link, or without one (xdp_set.ts). */
@@ -88,6 +93,7 @@ export class NetDevice {
     this.up = options.up ?? true;
     this.forwarding = options.forwarding ?? true;
     this.onSend = options.onSend;
+    this.leakEveryNth = options.leakEveryNth ?? 0;
     this.ingress = new Mprog(`tcx ingress of ${this.name}`);
     this.egress = new Mprog(`tcx egress of ${this.name}`);
   }

@@ -53,6 +53,9 @@ export interface XdpOutcome {
   readonly redirect: Redirect;
 }
 
+/** How a packet ends in a tc chain. */
+type TcEnd = "dropped" | "redirected";
+
 export class Net implements NetService {
   readonly kernel: Kernel;
   readonly nets: Nets;
@@ -129,6 +132,7 @@ export class Net implements NetService {
     for (const gone of [...device.onRemove]) gone();
     releaseTcx(device.ingress);
     releaseTcx(device.egress);
+    this.nets.skbs.forget(device);
     const { peer } = device;
     device.peer = undefined;
     peer?.net.discard(peer);
@@ -272,18 +276,45 @@ export class Net implements NetService {
   }
 
   #ingressNow(device: NetDevice, packet: Uint8Array, meta?: Uint8Array): void {
-    const out = this.#runTcx(device, device.ingress, packet, meta);
-    if (out) device.delivered.push(out);
+    const life = this.nets.skbs.alloc(device, packet, "in");
+    let out: Uint8Array | TcEnd = "dropped";
+    try {
+      out = this.#runTcx(device, device.ingress, packet, meta);
+      if (typeof out !== "string") device.delivered.push(out);
+    } finally {
+      if (out === "dropped") life?.drop("SKB_DROP_REASON_TC_INGRESS");
+      else life?.consume();
+    }
   }
 
   #egressNow(device: NetDevice, packet: Uint8Array): void {
     if (!device.up) return;
-    const out = this.#runTcx(device, device.egress, packet);
-    if (out) device.transmit(out);
+    const life = this.nets.skbs.alloc(device, packet, "out");
+    let out: Uint8Array | TcEnd = "dropped";
+    let freed = true;
+    try {
+      out = this.#runTcx(device, device.egress, packet);
+      if (typeof out !== "string") {
+        device.transmit(out);
+        life?.transmitted(out.length);
+        freed = !this.#driverForgets(device);
+      }
+    } finally {
+      if (out === "dropped") life?.drop("SKB_DROP_REASON_TC_EGRESS");
+      else if (freed) life?.consume();
+      else if (life) this.nets.skbs.leak(device, life);
+    }
   }
 
-  /** The packet that goes on, or undefined when the chain dropped or redirected it. */
-  #runTcx(device: NetDevice, list: Mprog, packet: Uint8Array, meta?: Uint8Array): Uint8Array | undefined {
+  #driverForgets(device: NetDevice): boolean {
+    const { leakEveryNth, stats } = device;
+    const forgets = leakEveryNth > 0 && stats.tx % leakEveryNth === 0;
+    if (forgets) device.leakedSkbs++;
+    return forgets;
+  }
+
+  /** The packet that goes on, or what the chain did with it. */
+  #runTcx(device: NetDevice, list: Mprog, packet: Uint8Array, meta?: Uint8Array): Uint8Array | TcEnd {
     if (list.entries.length === 0 || packet.length < ETH_HLEN) return packet;
     const { memory } = this.kernel;
     const skb = new Skb(memory, packet, {
@@ -309,12 +340,12 @@ export class Net implements NetService {
       });
       if (verdict === TCX_DROP) {
         device.stats.tcDrop++;
-        return undefined;
+        return "dropped";
       }
       if (verdict !== TCX_REDIRECT) return skb.frame();
       device.stats.tcRedirect++;
       this.redirectSkb(device, skb.frame(), readRedirect(memory));
-      return undefined;
+      return "redirected";
     } finally {
       restore();
       skb.free();

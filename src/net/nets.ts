@@ -14,6 +14,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { NetNs } from "../kernel/netns.ts";
 import type { NetDevice } from "./device.ts";
 import { LOOPBACK_IFINDEX, Net } from "./net.ts";
+import { SkbLives } from "./skb_life.ts";
 
 /** More packets than this caused by one can only run in a circle. */
 const MAX_ROUND = 100_000;
@@ -26,6 +27,7 @@ export interface Pending {
 
 export class Nets {
   readonly kernel: Kernel;
+  readonly skbs: SkbLives;
   readonly #nets = new Map<NetNs, Net>();
   #current: Net;
   #pending: Pending[] = [];
@@ -33,6 +35,7 @@ export class Nets {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+    this.skbs = new SkbLives(kernel);
     this.#current = this.of(kernel.initNetns);
     kernel.provide("net", this.#current);
   }

@@ -109,6 +109,11 @@ export class TraceHooks {
     return this.#funcs.has(func);
   }
 
+  /** Whether a program is attached to the tracepoint, in whichever way. */
+  watchedTracepoint(name: string): boolean {
+    return this.#tracepoints.has(name);
+  }
+
   /** The programs at a function, newest first. */
   at(func: string): readonly FuncSlot[] {
     return this.#funcs.get(func) ?? [];
