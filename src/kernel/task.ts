@@ -3,6 +3,7 @@
  *
  * `as()` runs a command on behalf of the process: events say who did it, and fds in map values are its fds.
  */
+import { BpfError, ENODEV } from "../abi/errno.ts";
 import { ALL_CAPS, type Caps, NO_CAPS } from "../verifier/platform.ts";
 import type { MountNs } from "./bpffs/mountns.ts";
 import type { KBtf } from "./btf_cmds.ts";
@@ -125,8 +126,9 @@ export abstract class Task {
     return this.#cgroup;
   }
 
-  /** A write to cgroup.procs. */
+  /** A write to cgroup.procs. @throws ENODEV a removed cgroup */
   setCgroup(cgroup: Cgroup): void {
+    if (cgroup.dead) throw new BpfError(ENODEV, `cgroup ${cgroup.cgroupId} was removed`, {});
     const old = this.#cgroup;
     this.#cgroup = cgroup.get();
     cgroup.population++;

@@ -1,6 +1,7 @@
 /** What the programs of a cgroup decide together: all run, one can say no, bpf_set_retval() says why. */
 import { describe, expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
+import { BTF_KIND_FUNC } from "../../src/btf/kinds.ts";
 import { egressResult, runCgroupProgs } from "../../src/kernel/cgroup/run.ts";
 import type { VAddr } from "../../src/memory/memory.ts";
 import { load, u32, withKernel } from "../support/kernel.ts";
@@ -128,5 +129,37 @@ describe("programs of a cgroup run together", () => {
       for (const [level, cgroup] of [kernel.cgroups.root, a, b].entries())
         expect(run(`r1 = ${level}\ncall get_current_ancestor_cgroup_id\nexit`)).toBe(Number(cgroup.cgroupId));
       expect(run("r1 = 3\ncall get_current_ancestor_cgroup_id\nexit")).toBe(0);
+    }));
+
+  it("LSM programs have a hook for each function: queries show all, a link stays at its own", () =>
+    withKernel((kernel, proc) => {
+      const { btf } = kernel.platform;
+      const cgroup = kernel.cgroups.create(kernel.cgroups.root, "a");
+      const targetFd = proc.openCgroup(cgroup);
+      const attachType = abi.BPF_LSM_CGROUP;
+      const lsm = (func: string) =>
+        load(proc, "r0 = 1\nexit", {
+          progType: abi.BPF_PROG_TYPE_LSM,
+          expectedAttachType: attachType,
+          attachBtfId: btf!.byName(func, BTF_KIND_FUNC),
+        });
+      const [create, bind] = [lsm("bpf_lsm_socket_post_create"), lsm("bpf_lsm_socket_bind")];
+      const link = proc.linkCreate({ progFd: create, attachType, targetFd });
+      proc.progAttach({ progFd: bind, attachType, targetFd, flags: abi.BPF_F_ALLOW_MULTI });
+      const ids = [create, bind].map((fd) => proc.progInfo(fd).id).sort();
+      for (const queryFlags of [0, 1]) {
+        const { progs } = proc.progQuery({ attachType, targetFd, queryFlags });
+        expect(progs.map((p) => p.id).sort()).toEqual(ids);
+      }
+      expect(() => proc.linkUpdate(link, bind)).toThrow("ENOENT");
+      expect(proc.linkInfo(link).progId).toBe(proc.progInfo(create).id);
+    }));
+
+  it("nobody moves into a removed cgroup", () =>
+    withKernel((kernel, proc) => {
+      const cgroup = kernel.cgroups.create(kernel.cgroups.root, "a");
+      proc.openCgroup(cgroup);
+      kernel.cgroups.remove(cgroup);
+      expect(() => proc.setCgroup(cgroup)).toThrow("ENODEV");
     }));
 });

@@ -9,7 +9,7 @@ import type { Prog } from "../prog.ts";
 import { type AttachPoint, checkAttachType } from "../prog_attach.ts";
 import type { Task } from "../task.ts";
 import type { Cgroup } from "./cgroup.ts";
-import { hookOf } from "./progs.ts";
+import { type CgroupEntry, hookOf } from "./progs.ts";
 
 const CGROUP_TYPES = [...ATTACH_PLACES].filter(([, place]) => place.family === "cgroup");
 const ATTACH_TYPES = CGROUP_TYPES.map(([attachType]) => attachType);
@@ -56,13 +56,15 @@ export function cgroupAttachPoint(kernel: Kernel): AttachPoint {
     },
     query(proc, { targetFd, attachType, queryFlags = 0 }) {
       const cgroup = targetCgroup(proc, targetFd);
-      const hook = hookOf(attachType, 0);
+      const hooks = progs.hooksOf(attachType);
+      const ids = (list: readonly CgroupEntry[]) => list.map((e) => ({ id: e.prog.id, linkId: 0 }));
       if (queryFlags & BPF_F_QUERY_EFFECTIVE) {
-        const list = progs.effective(cgroup, hook);
-        return { progs: list.map((e) => ({ id: e.prog.id, linkId: 0 })), attachFlags: 0, revision: 0n };
+        return { progs: hooks.flatMap((h) => ids(progs.effective(cgroup, h))), attachFlags: 0, revision: 0n };
       }
-      const { entries, mode, revision } = progs.hook(cgroup, hook);
-      return { progs: entries.map((e) => ({ id: e.prog.id, linkId: 0 })), attachFlags: mode, revision };
+      const found = hooks.map((h) => progs.hook(cgroup, h));
+      // Of several hooks there is no one revision and no one mode.
+      const { mode, revision } = hooks.length === 1 ? found[0]! : { mode: 0, revision: 0n };
+      return { progs: found.flatMap((h) => ids(h.entries)), attachFlags: mode, revision };
     },
   };
 }
@@ -93,7 +95,8 @@ export function cgroupLinkType(kernel: Kernel): LinkType {
         forcedDetach: true,
         update(next) {
           if (next.type !== prog.type) throw new BpfError(EINVAL, `program '${next.name}' is of another type`, {});
-          progs.update(cgroup, hook, link, next);
+          // An LSM program for another function is looked for there, and the link is not.
+          progs.update(cgroup, hookFor(next, attachType), link, next);
         },
         detach() {
           progs.removeLink(cgroup, hook, link);

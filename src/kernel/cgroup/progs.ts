@@ -40,9 +40,12 @@ export interface CgroupAttachAttr extends AnchorAttr {
   readonly expectedRevision?: bigint;
 }
 
+/** First hook of LSM programs. */
+const LSM_HOOKS = 0x1_0000;
+
 /** Number of a hook: the attach type; LSM programs have one for each function that they attach to. */
 export function hookOf(attachType: number, attachBtfId: number): number {
-  return attachType === abi.BPF_LSM_CGROUP ? 0x1_0000 + attachBtfId : attachType;
+  return attachType === abi.BPF_LSM_CGROUP ? LSM_HOOKS + attachBtfId : attachType;
 }
 
 const NOTHING: Hook = { entries: [], mode: 0, revision: 1n };
@@ -57,6 +60,14 @@ export class CgroupProgs {
 
   constructor(cgroups: Cgroups) {
     cgroups.onDeath.push((cgroup) => this.#release(cgroup));
+  }
+
+  /** Hooks of an attach type that some cgroup has programs at: one, but of LSM programs one for each function. */
+  hooksOf(attachType: number): number[] {
+    if (attachType !== abi.BPF_LSM_CGROUP) return [attachType];
+    return [...this.#counts]
+      .flatMap(([hook, count]) => (count && hook >= LSM_HOOKS ? [hook] : []))
+      .sort((a, b) => a - b);
   }
 
   /** Whether no cgroup has a program there. */

@@ -57,6 +57,8 @@ function attachAttr(a: Unpacked<typeof PROG_ATTACH>): ProgAttachAttr {
 function progQuery(call: Call, a: Unpacked<typeof PROG_QUERY>): number {
   const family = ATTACH_PLACES.get(a.attach_type)?.family;
   const device = DEVICE_TYPES.has(a.attach_type);
+  const lsm = a.attach_type === abi.BPF_LSM_CGROUP && !a.query_flags && !a.prog_attach_flags;
+  if (lsm && a.count && a.prog_ids) refuse(EINVAL, "LSM programs have flags of their own; prog_attach_flags is wanted");
   if (a.query_flags && a.prog_attach_flags) refuse(EINVAL, "effective programs have no attach flags");
   const found = call.proc.progQuery({
     ...targetOf(a.attach_type, a.target_fd),
