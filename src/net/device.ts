@@ -52,6 +52,8 @@ export class NetDevice {
   forwarding: boolean;
   onSend: ((packet: Uint8Array) => void) | undefined;
   readonly leakEveryNth: number;
+  /** IPv4 addresses, the first is the source of what is sent; Net.addAddress() adds them. */
+  readonly addresses: Uint8Array[] = [];
   /** Socket buffers that the driver forgot to free. */
   leakedSkbs = 0;
   /** The other end of a veth pair. */

@@ -26,6 +26,7 @@ import { type Redirect, readRedirect, saveRedirect, xdpTargets } from "./redirec
 import { Routes } from "./route.ts";
 import { Skb } from "./skb.ts";
 import { Sockets } from "./sock.ts";
+import { Inet } from "./socket/inet.ts";
 import { releaseTcx } from "./tcx.ts";
 import { XdpBuff } from "./xdp_buff.ts";
 
@@ -62,6 +63,7 @@ export class Net implements NetService {
   readonly netns: NetNs;
   readonly routes = new Routes();
   readonly sockets: Sockets;
+  readonly inet = new Inet(this);
   readonly #devices = new Map<number, NetDevice>();
   #nextIfindex = 1;
   readonly #cookie: bigint;
@@ -74,7 +76,8 @@ export class Net implements NetService {
     this.netns = netns;
     this.#cookie = cookie;
     this.sockets = new Sockets(this.kernel.memory);
-    this.addDevice({ name: "lo", mac: new Uint8Array(6), mtu: 65536 });
+    const lo = this.addDevice({ name: "lo", mac: new Uint8Array(6), mtu: 65536 });
+    lo.onSend = (packet) => lo.receive(packet);
   }
 
   // --- devices
@@ -102,6 +105,12 @@ export class Net implements NetService {
     this.#nextIfindex = Math.max(this.#nextIfindex, ifindex + 1);
     this.#devices.set(ifindex, device);
     return device;
+  }
+
+  /** Gives the device an IPv4 address, and the network a route to its neighbours. */
+  addAddress(device: NetDevice, addr: Uint8Array, prefixLen: number): void {
+    device.addresses.push(addr);
+    this.routes.add({ dst: addr, prefixLen, ifindex: device.ifindex });
   }
 
   /** Two devices, each the other's wire. */
@@ -150,6 +159,7 @@ export class Net implements NetService {
   take(device: NetDevice): void {
     this.#devices.delete(device.ifindex);
     device.up = false;
+    device.addresses.length = 0;
     this.routes.forget(device.ifindex);
     for (const map of this.kernel.maps.values()) {
       if (map.type === BPF_MAP_TYPE_DEVMAP || map.type === BPF_MAP_TYPE_DEVMAP_HASH) {
@@ -280,11 +290,16 @@ export class Net implements NetService {
     let out: Uint8Array | TcEnd = "dropped";
     try {
       out = this.#runTcx(device, device.ingress, packet, meta);
-      if (typeof out !== "string") device.delivered.push(out);
+      if (typeof out !== "string") this.#deliver(device, out);
     } finally {
       if (out === "dropped") life?.drop("SKB_DROP_REASON_TC_INGRESS");
       else life?.consume();
     }
+  }
+
+  #deliver(device: NetDevice, packet: Uint8Array): void {
+    device.delivered.push(packet);
+    this.inet.receive(device, packet);
   }
 
   #egressNow(device: NetDevice, packet: Uint8Array): void {

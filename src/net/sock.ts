@@ -90,7 +90,8 @@ export class Sockets {
     this.#memory = memory;
   }
 
-  add(spec: SocketSpec): Socket {
+  /** @param cookie of the socket that it was before */
+  add(spec: SocketSpec, cookie = this.#nextCookie++): Socket {
     const proto = spec.proto === "tcp" ? IPPROTO_TCP : IPPROTO_UDP;
     const addr = this.#memory.alloc(SOCK_BYTES);
     fillSock(this.#memory, addr, {
@@ -102,7 +103,7 @@ export class Sockets {
       proto,
       state: spec.remote ? TCP_ESTABLISHED : spec.proto === "tcp" ? TCP_LISTEN : TCP_CLOSE,
     });
-    const socket = new Socket(spec, addr, this.#nextCookie++);
+    const socket = new Socket(spec, addr, cookie);
     this.#byAddr.set(addr, socket);
     return socket;
   }
