@@ -8,6 +8,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BPF_MAP_TYPE_HASH } from "../../src/abi/bpf.ts";
+import { BpfError, ENOENT } from "../../src/abi/errno.ts";
 import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import { type BpfObject, openObject } from "../../src/loader/object.ts";
 
@@ -58,11 +59,22 @@ export class LeakFinder implements Disposable {
       key;
       key = this.#bpf.mapGetNextKey(this.#live, key)
     ) {
-      const value = this.#bpf.mapLookupElem(this.#live, key);
+      const value = this.#lookup(key);
+      if (!value) continue;
       const ageNs = nowNs - u64(value);
       if (ageNs >= limitNs) stale.push({ address: u64(key), ageNs });
     }
     return stale;
+  }
+
+  /** Undefined: freed since its key was seen. */
+  #lookup(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#bpf.mapLookupElem(this.#live, key);
+    } catch (e) {
+      if (e instanceof BpfError && e.errno === ENOENT) return undefined;
+      throw e;
+    }
   }
 
   [Symbol.dispose](): void {

@@ -169,6 +169,30 @@ describe("the example of two teams", () => {
   });
 });
 
+it("a device moves to another network namespace, and its link with it", async () => {
+  const file = scenario(
+    { netns: "blue" },
+    { device: "eth0", ifindex: 7 },
+    { device: "eth0", ifindex: 7, netns: "blue" },
+    { device: "eth1", ifindex: 9 },
+    program,
+    { attach: "pass", device: "eth1", as: "fw" },
+    { moveDevice: "eth1", netns: "blue" },
+    { setDevice: "eth1" },
+    { packet: "eth1" },
+  );
+  const { out, err } = await cli(["link", "show", "--json", "--scenario", file]);
+  expect(err).toBe("");
+  expect(JSON.parse(out)).toMatchObject([{ type: "xdp", ifindex: 9 }]);
+  const twice = scenario(
+    { netns: "blue" },
+    { device: "a" },
+    { device: "a", netns: "blue" },
+    { moveDevice: "a", netns: "blue" },
+  );
+  expect((await cli(["link", "show", "--scenario", twice])).err).toMatch(/EEXIST/);
+});
+
 it("batch: several commands on one kernel", async () => {
   const file = scenario({ device: "eth0" }, program);
   const commands = `
