@@ -486,6 +486,13 @@ export interface MapRecord {
   readonly lost: number;
 }
 
+/** Memory of a map that is shared with programs. */
+export interface MapMemory extends Disposable {
+  /** The memory now: take it anew after anything that may allocate; empty once closed. */
+  readonly bytes: Uint8Array;
+  close(): void;
+}
+
 /** The consumer of a ring buffer or perf event array (on Linux: mmap and epoll). */
 export interface MapReader {
   /** Takes the oldest records, at most `max`; discarded ring buffer records are skipped. */
@@ -514,6 +521,11 @@ export interface Bpf {
   mapUpdateBatch(fd: Fd, keys: Uint8Array, values: Uint8Array, count: number, elemFlags?: bigint): number;
   mapDeleteBatch(fd: Fd, keys: Uint8Array, count: number, elemFlags?: bigint): number;
   mapFreeze(fd: Fd): void;
+  /**
+   * The values of a BPF_F_MMAPABLE array as memory shared with programs, each rounded up to 8 bytes; holds the map until it
+   * is closed. @throws EINVAL another map, EPERM a frozen map or an fd without the right to write, unless `readonly`
+   */
+  mapMmap?(fd: Fd, options?: { readonly readonly?: boolean }): MapMemory;
   /** Becomes the consumer of a ring buffer, or fills a perf event array with one buffer per CPU. @throws EINVAL */
   mapReader(fd: Fd): MapReader;
 

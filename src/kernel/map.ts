@@ -40,6 +40,8 @@ export class KMap extends KObject implements VerifierMap {
   readonly map: BpfMap;
   readonly facts: MapFacts;
   readonly directValue: boolean;
+  /** Memory mappings through which user space writes. */
+  writers = 0;
   readonly #kernel: Kernel;
   #userRefs = 0;
 

@@ -46,7 +46,7 @@ import {
   BPF_TASK_FD_QUERY,
   BPF_TOKEN_CREATE,
 } from "../abi/bpf.ts";
-import { BpfError, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
+import { BpfError, EBUSY, EINVAL, ENOENT, EPERM } from "../abi/errno.ts";
 import { deleteBatch, updateBatch } from "../maps/batch.ts";
 import type {
   BatchAttr,
@@ -62,6 +62,7 @@ import type {
   LinkInfo,
   MapCreateAttr,
   MapInfo,
+  MapMemory,
   MapReader,
   ObjectView,
   ObjInfo,
@@ -86,6 +87,7 @@ import { iterCreate } from "./iter/link.ts";
 import { linkCreate } from "./link.ts";
 import type { KMap } from "./map.ts";
 import { finishBatch, mapCreate, mapInfo, mapLookupAndDelete, mapLookupBatch, mapLookupElem } from "./map_cmds.ts";
+import { mapMmap } from "./map_mmap.ts";
 import { openMapReader } from "./map_reader.ts";
 import { progAttach, progDetach, progQuery } from "./prog_attach.ts";
 import { progInfo } from "./prog_info.ts";
@@ -227,8 +229,14 @@ export class Process extends Task implements Bpf {
 
   mapFreeze(fd: Fd): void {
     this.#cmd(BPF_MAP_FREEZE, () => {
-      this.#writable(fd).map.freeze();
+      const map = this.#writable(fd);
+      if (map.writers) throw map.map.error(EBUSY, "it is mapped into memory that can be written");
+      map.map.freeze();
     });
+  }
+
+  mapMmap(fd: Fd, options: { readonly readonly?: boolean } = {}): MapMemory {
+    return mapMmap(this, this.mapAt(fd), this.fdTable.entry(fd).mode, options.readonly ?? false);
   }
 
   mapReader(fd: Fd): MapReader {

@@ -33,6 +33,7 @@ import type {
   LinkInfo,
   MapCreateAttr,
   MapInfo,
+  MapMemory,
   MapReader,
   ObjInfo,
   PerfTarget,
@@ -49,9 +50,11 @@ import type {
 import { attachProg, detachProg, queryProgs } from "./attach.ts";
 import { objGet, objPin } from "./bpffs.ts";
 import { Commands } from "./command.ts";
+import { cpusThatAre } from "./cpus.ts";
 import { LinuxFs } from "./fs.ts";
 import { btfInfo, kindOf, linkInfo, needKind, progInfo } from "./info.ts";
 import { linkCreate, rawTracepointOpen } from "./links.ts";
+import { mmapArray } from "./mapping.ts";
 import { fdInfo, Maps } from "./maps.ts";
 import { perfAttach } from "./perf_attach.ts";
 import { Poller } from "./poller.ts";
@@ -74,7 +77,7 @@ export class LinuxBpf implements Bpf, Disposable {
 
   constructor() {
     this.#cmd = new Commands();
-    this.possibleCpus = countCpus("possible");
+    this.possibleCpus = cpusThatAre("possible").length;
     this.#maps = new Maps(this.#cmd, this.possibleCpus);
     this.#runs = new TestRuns(this.#cmd);
     this.#poller = new Poller(this.#cmd.sys);
@@ -142,6 +145,10 @@ export class LinuxBpf implements Bpf, Disposable {
 
   mapFreeze(fd: Fd): void {
     this.#maps.freeze(fd);
+  }
+
+  mapMmap(fd: Fd, options: { readonly readonly?: boolean } = {}): MapMemory {
+    return mmapArray(this, fd, options.readonly ?? false);
   }
 
   mapReader(fd: Fd): MapReader {
@@ -396,13 +403,4 @@ export class LinuxBpf implements Bpf, Disposable {
   onEvent(): () => void {
     return () => {};
   }
-}
-
-/** CPUs in a list of ranges: "0-3,5". */
-function countCpus(which: "possible" | "online"): number {
-  const text = readFileSync(`/sys/devices/system/cpu/${which}`, "utf8").trim();
-  return text.split(",").reduce((n, range) => {
-    const [first, last = first] = range.split("-").map(Number);
-    return n + last - first + 1;
-  }, 0);
 }

@@ -8,15 +8,12 @@
 import * as abi from "../../abi/bpf.ts";
 import { BpfError, EINVAL } from "../../abi/errno.ts";
 import type { Fd, MapReader, MapRecord } from "../../kernel/bpf.ts";
+import { cpusThatAre } from "./cpus.ts";
 import type { LinuxBpf } from "./linux_bpf.ts";
+import { Mapping, PAGE } from "./mapping.ts";
 import { openPerfEvent, PERF_EVENT_IOC_ENABLE, PERF_TYPE_SOFTWARE } from "./perf_event.ts";
 import type { Poller } from "./poller.ts";
-import type { Sys } from "./sys.ts";
 
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const MAP_SHARED = 1;
-const PAGE = 4096;
 /** Data pages per CPU of a perf event array's reader. */
 const PERF_PAGES = 64;
 
@@ -76,35 +73,6 @@ class Reader implements MapReader {
     if (!source) return;
     for (const fd of source.fds) this.#poller.unwatch(fd);
     source.close();
-  }
-}
-
-/** Pages of a file; nothing may look at `view` after unmap(). */
-class Mapping {
-  readonly buffer: ArrayBuffer;
-  readonly view: DataView;
-  readonly #sys: Sys;
-  readonly #at: number;
-
-  constructor(sys: Sys, what: string, fd: number, len: number, writable: boolean, offset: number) {
-    this.#sys = sys;
-    const protection = PROT_READ | (writable ? PROT_WRITE : 0);
-    this.#at = sys.must(what, "mmap", 0, len, protection, MAP_SHARED, fd, offset);
-    this.buffer = sys.view(this.#at, len);
-    this.view = new DataView(this.buffer);
-  }
-
-  /** A position that the kernel writes: what it says is written has been written. */
-  position(off: number): bigint {
-    return Atomics.load(new BigUint64Array(this.buffer, off, 1), 0);
-  }
-
-  setPosition(off: number, value: bigint): void {
-    Atomics.store(new BigUint64Array(this.buffer, off, 1), 0, value);
-  }
-
-  unmap(): void {
-    this.#sys.call("munmap", this.#at, this.buffer.byteLength);
   }
 }
 
@@ -170,7 +138,8 @@ class PerfSource implements Source {
     this.#bpf = bpf;
     this.#fd = fd;
     try {
-      for (let cpu = 0; cpu < Math.min(bpf.possibleCpus, maxEntries); cpu++) this.#cpus.push(this.#open(cpu));
+      // A CPU that is offline has no events; nothing runs on it.
+      for (const cpu of cpusThatAre("online")) if (cpu < maxEntries) this.#cpus.push(this.#open(cpu));
     } catch (e) {
       this.#unmap();
       throw e;
