@@ -50,9 +50,10 @@ describe("perf events", () => {
       const link = bpf.perfAttach(prog, target);
       expect(bpf.linkInfo(link)).toMatchObject({ type: abi.BPF_LINK_TYPE_PERF_EVENT });
       for (let i = 0; i < 3; i++) process.hrtime();
-      const seen = hits();
-      expect(seen).toBeGreaterThan(0n);
+      expect(hits()).toBeGreaterThan(0n);
       bpf.close(link);
+      // Other threads call the function, too, as long as the probe is there.
+      const seen = hits();
       process.hrtime();
       expect(hits()).toBe(seen);
       expect(() => bpf.perfAttach(prog, { ...target, symbol: "no_such_function" })).toThrow(
