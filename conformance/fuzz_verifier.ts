@@ -23,7 +23,7 @@ import { decode } from "../src/isa/codec.ts";
 import { disasm } from "../src/isa/disasm.ts";
 import { loadKernelBtf } from "../src/node/kernel_btf.ts";
 import { saveCase } from "./fuzz/case.ts";
-import { Checker } from "./fuzz/check.ts";
+import { BUDGET_INSNS, Checker } from "./fuzz/check.ts";
 import { Linux } from "./fuzz/linux.ts";
 import { minimise } from "./fuzz/minimise.ts";
 import { poolOf } from "./fuzz/objects.ts";
@@ -69,6 +69,7 @@ if (options.show !== undefined) {
   await show(Number(options.show));
 } else {
   const beat = new Int32Array(new SharedArrayBuffer(8));
+  const alive = () => void Atomics.add(beat, 0, 1);
   const dog = watchdog(beat);
   const summary = await fuzz({
     seed,
@@ -79,10 +80,10 @@ if (options.show !== undefined) {
     linux: linux instanceof Linux ? linux : undefined,
     kernelBtf,
     pool,
-    onFailure: keep,
+    onFailure: (failure) => keep(failure, alive),
     onProgram: (n) => {
       Atomics.store(beat, 1, n);
-      Atomics.add(beat, 0, 1);
+      alive();
     },
   });
   await dog.terminate();
@@ -91,26 +92,33 @@ if (options.show !== undefined) {
 }
 if (linux instanceof Linux) linux.stop();
 
-/** A verification that never ends blocks this thread; another one sees it and ends the process. */
+/**
+ * A verification that never ends blocks this thread; another one sees it and ends the process. What counts is CPU time:
+ * on a loaded machine, or while Linux is slow to answer, this thread stands still without being at fault.
+ */
 function watchdog(beat: Int32Array): Worker {
   const code = `
     const { workerData: { beat, seed, seconds } } = require("node:worker_threads");
-    let last = -1, idle = 0;
+    let last = -1, since = 0;
     setInterval(() => {
+      const { user, system } = process.cpuUsage();
       const now = Atomics.load(beat, 0);
-      idle = now === last ? idle + 1 : 0;
+      if (now !== last) since = user + system;
       last = now;
-      if (idle < seconds) return;
-      require("node:fs").writeSync(2, "program " + Atomics.load(beat, 1) + " of seed " + seed + " hangs\\n");
+      if (user + system - since < seconds * 1e6) return;
+      const n = Atomics.load(beat, 1);
+      require("node:fs").writeSync(2, "program " + n + " of seed " + seed + " took more than " + seconds +
+        " s of CPU time and hangs; alone: --seed " + seed + " --from " + n + " --count 1\\n");
       process.kill(process.pid, "SIGKILL");
     }, 1000);`;
   return new Worker(code, { eval: true, workerData: { beat, seed, seconds: 60 } });
 }
 
-/** Minimises a failure and writes it where test/verifier/fuzz_cases.test.ts finds it. */
-function keep(failure: Failure): void {
+/** Minimises a failure and writes it where test/verifier/fuzz_cases.test.ts finds it. @param alive told before each try */
+function keep(failure: Failure, alive: () => void): void {
   console.log(`program ${failure.n}: ${failure.why}`);
   const fails = (c: Failure["program"]): boolean => {
+    alive();
     const o = checker().check(c, failure.inputSeed, runs);
     return o.failure !== undefined || o.verifyMs > CAP_MS;
   };
@@ -162,7 +170,8 @@ function report(s: Summary): void {
     ["accepted", `${s.accepted} (${rate(s.accepted, s.programs)})`],
     ["runs", s.runs],
     ["instructions run", `${s.steps}, ${rate(s.checked, s.steps)} held to a claim`],
-    ["slowest verification", `${Math.round(s.slowestMs)} ms`],
+    ["slowest verification", `${Math.round(s.slowestMs)} ms of CPU time`],
+    [`over ${BUDGET_INSNS} instructions`, `${s.overBudget}, given up on and not compared`],
     ["breaches, crashes, hangs", s.failures.length],
   ];
   if (s.linuxGone) rows.push(["Linux", "stopped answering"]);

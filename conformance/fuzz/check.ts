@@ -3,10 +3,12 @@
  * several inputs, and whether both engines agree.
  *
  * One kernel serves all programs: the maps exist once, are filled anew before each run, and each program is closed at once.
+ * It gives up on a program after BUDGET_INSNS instructions, where Linux goes on to a million: nothing is said about those.
  */
 import * as abi from "../../src/abi/bpf.ts";
 import { BpfError } from "../../src/abi/errno.ts";
 import type { Btf } from "../../src/btf/btf.ts";
+import { builtinBtf } from "../../src/btf/builtin/index.ts";
 import { SKB, XDP } from "../../src/helpers/packet_layout.ts";
 import { RunFault } from "../../src/interp/image.ts";
 import type { Interp } from "../../src/interp/interp.ts";
@@ -22,6 +24,7 @@ import { Skb } from "../../src/net/skb.ts";
 import { XdpBuff } from "../../src/net/xdp_buff.ts";
 import { Claims } from "../../src/verifier/claims.ts";
 import { ALL_CAPS, type Caps } from "../../src/verifier/platform.ts";
+import { linux618 } from "../../src/verifier/profile.ts";
 import { verify } from "../../src/verifier/verify.ts";
 import { type FuzzCase, type FuzzMap, Random, resolved } from "./case.ts";
 import { Breach, type Surroundings, Watch } from "./watch.ts";
@@ -34,6 +37,8 @@ export interface Outcome {
   /** Of CPU time. */
   readonly verifyMs: number;
   readonly insnsProcessed: number;
+  /** The verifier gave up at BUDGET_INSNS: neither accepted nor refused. */
+  readonly overBudget: boolean;
   /** Something that must not happen: a breach, a crash, engines that differ. */
   readonly failure?: string;
   /** Runs made, instructions executed, and of these how many had claims to hold. */
@@ -41,6 +46,9 @@ export interface Outcome {
   readonly steps: number;
   readonly checked: number;
 }
+
+/** Instructions that a verification may walk; so many take a fraction of the second that a program may need (CAP_MS in run.ts). */
+export const BUDGET_INSNS = 100_000;
 
 const NO_PERFMON: Caps = { ...ALL_CAPS, perfmon: false, sysAdmin: false };
 /** Context types that can be run here. */
@@ -87,10 +95,11 @@ export class Checker {
 
   /** @param kernelBtf default: the built-in one */
   constructor(maps: readonly FuzzMap[], kernelBtf?: Btf) {
+    const platform = linux618(kernelBtf ?? builtinBtf());
     this.#kernel = createKernel({
       random: () => this.#random.u32(),
       clock: () => 1_000_000_007n,
-      ...(kernelBtf && { kernelBtf }),
+      platform: { ...platform, limits: { ...platform.limits, insns: BUDGET_INSNS } },
     });
     this.#proc = this.#kernel.spawn();
     this.#plain = this.#kernel.spawn({ caps: NO_PERFMON });
@@ -124,18 +133,15 @@ export class Checker {
     } catch (e) {
       const verifyMs = elapsedMs();
       if (e instanceof VerifierError) {
-        return {
-          errno: e.errno,
-          msg: lastWords(e.log),
-          verifyMs,
-          insnsProcessed: e.stats?.insnsProcessed ?? 0,
-          ...none,
-        };
+        insnsProcessed = e.stats?.insnsProcessed ?? 0;
+        const overBudget = insnsProcessed > BUDGET_INSNS;
+        return { errno: e.errno, msg: lastWords(e.log), verifyMs, insnsProcessed, overBudget, ...none };
       }
-      if (e instanceof BpfError) return { errno: e.errno, msg: e.message, verifyMs, insnsProcessed, ...none };
-      return { errno: -1, msg: "", verifyMs, insnsProcessed, failure: `crash of the verifier: ${trace(e)}`, ...none };
+      const refused = { verifyMs, insnsProcessed, overBudget: false, ...none };
+      if (e instanceof BpfError) return { errno: e.errno, msg: e.message, ...refused };
+      return { errno: -1, msg: "", failure: `crash of the verifier: ${trace(e)}`, ...refused };
     }
-    const accepted = { errno: 0, msg: "", verifyMs: elapsedMs(), insnsProcessed };
+    const accepted = { errno: 0, msg: "", verifyMs: elapsedMs(), insnsProcessed, overBudget: false };
     const prog = proc.progAt(fd);
     const counts = { runs: 0, steps: 0, checked: 0 };
     try {

@@ -57,6 +57,8 @@ export interface Summary {
   runs: number;
   steps: number;
   checked: number;
+  /** Given up on at BUDGET_INSNS; not compared. */
+  overBudget: number;
   asked: number;
   /** The process that asks Linux ended before the run did. */
   linuxGone: boolean;
@@ -75,8 +77,10 @@ export interface Summary {
   seconds: number;
 }
 
-/** Verification of one program may take this long. */
+/** Verification of one program may take this long, in CPU time of the process. */
 export const CAP_MS = 1000;
+/** A verification that took longer is repeated so often: a collection of garbage, or a loaded machine, may have paid for it. */
+const AGAIN = 2;
 /** Programs that Linux is asked about at a time. */
 const BATCH = 64;
 /** One in so many programs is a mutation, when there is something to mutate. */
@@ -102,6 +106,7 @@ export async function fuzz(options: FuzzOptions): Promise<Summary> {
     runs: 0,
     steps: 0,
     checked: 0,
+    overBudget: 0,
     asked: 0,
     linuxGone: false,
     agreed: 0,
@@ -130,8 +135,13 @@ export async function fuzz(options: FuzzOptions): Promise<Summary> {
       const outcome = checker.check(c, inputSeed, runs);
       count(summary, outcome);
       let why = outcome.failure;
-      if (outcome.verifyMs > CAP_MS && outcome.insnsProcessed < SLOW_INSNS)
-        why ??= `verification of ${outcome.insnsProcessed} instructions took ${Math.round(outcome.verifyMs)} ms`;
+      if (outcome.verifyMs > CAP_MS) {
+        const ms = quickest(outcome.verifyMs, () => new Checker(maps, options.kernelBtf).check(c, inputSeed, 0));
+        summary.slowestMs = Math.max(summary.slowestMs, ms);
+        if (ms > CAP_MS) why ??= `verification of ${outcome.insnsProcessed} instructions took ${Math.round(ms)} ms`;
+      } else {
+        summary.slowestMs = Math.max(summary.slowestMs, outcome.verifyMs);
+      }
       if (why !== undefined) {
         const failure = { n, program: c, inputSeed, why };
         summary.failures.push(failure);
@@ -139,15 +149,21 @@ export async function fuzz(options: FuzzOptions): Promise<Summary> {
         // whatever happened may have left the kernel in any state
         checker = new Checker(maps, options.kernelBtf);
       }
-      if (asked && linux) await compare(summary, n, c, outcome, await asked[i], linux);
+      // the answer is awaited all the same, so that the next program's is not taken for it
+      const theirs = await asked?.[i];
+      if (theirs && linux && !outcome.overBudget) await compare(summary, n, c, outcome, theirs, linux);
     }
   }
   summary.seconds = (performance.now() - started) / 1000;
   return summary;
 }
 
-/** Programs near the complexity limit may take longer than the cap. */
-const SLOW_INSNS = 200_000;
+/** The shortest of several verifications, alone. */
+function quickest(firstMs: number, again: () => Outcome): number {
+  let ms = firstMs;
+  for (let n = 0; n < AGAIN && ms > CAP_MS; n++) ms = Math.min(ms, again().verifyMs);
+  return ms;
+}
 
 function count(s: Summary, o: Outcome): void {
   s.programs++;
@@ -155,7 +171,7 @@ function count(s: Summary, o: Outcome): void {
   s.runs += o.runs;
   s.steps += o.steps;
   s.checked += o.checked;
-  s.slowestMs = Math.max(s.slowestMs, o.verifyMs);
+  if (o.overBudget) s.overBudget++;
 }
 
 async function compare(
