@@ -7,12 +7,16 @@ import { runningKernelFacts } from "../src/node/kernel_facts.ts";
 import { openSpec } from "../src/object/open.ts";
 import type { ObjectSpec } from "../src/object/spec.ts";
 import { linux618 } from "../src/verifier/profile.ts";
+import { Workspaces } from "../src/verifier/workspace.ts";
 import type { VerdictRow } from "./compare.ts";
 import { RECORDED } from "./recorded.ts";
 import type { Job } from "./worker.ts";
 
 /** Some objects ask for the kernel's configuration and symbols. */
 const facts = runningKernelFacts();
+
+/** A kernel is made for each program, their verifier's room once. */
+const workspaces = new Workspaces();
 
 /** Verifies each program of the job alone. A crash of ours becomes a row whose message begins with "crash: ". */
 export function verifyObject(job: Job, kernelBtf: Btf): VerdictRow[] {
@@ -26,7 +30,7 @@ export function verifyObject(job: Job, kernelBtf: Btf): VerdictRow[] {
   const platform = linux618(kernelBtf, RECORDED);
   return job.progs.map((p) => {
     // A kernel for each program: nothing one leaves behind changes the next.
-    const kernel = new Kernel({ platform });
+    const kernel = new Kernel({ platform, workspaces });
     try {
       const {
         log: _,

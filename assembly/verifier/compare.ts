@@ -246,3 +246,37 @@ export function frame_imprecise(frame: u32): void {
     if (load<u8>(s, SLOT_TYPES + 7) == STACK_SPILL && load<u32>(s) == SCALAR_VALUE) store<u32>(s, 0, R_PRECISE);
   }
 }
+
+/** Sets the precise flag of every scalar in r0..r9 and spills. mark_all_scalars_precise(). */
+export function frame_precise(frame: u32): void {
+  for (let i: u32 = 0; i < 10; i++) {
+    const r = frame + F_REGS + i * REG_SIZE;
+    if (load<u32>(r) == SCALAR_VALUE) store<u32>(r, 1, R_PRECISE);
+  }
+  const slots = load<u32>(frame, F_STACK_SLOTS);
+  for (let spi: u32 = 0; spi < slots; spi++) {
+    const s = frame + F_STACK + spi * SLOT_SIZE;
+    if (load<u8>(s, SLOT_TYPES + 7) == STACK_SPILL && load<u32>(s) == SCALAR_VALUE) store<u32>(s, 1, R_PRECISE);
+  }
+}
+
+const preciseMasks: u32 = memory.data(16, 8) as u32;
+
+/** Which of r0..r9 and of the slots hold precise scalars: u32 registers, u64 slots. */
+export function precise_scalars(frame: u32): u32 {
+  let regs: u32 = 0;
+  for (let i: u32 = 0; i < 10; i++) {
+    const r = frame + F_REGS + i * REG_SIZE;
+    if (load<u32>(r) == SCALAR_VALUE && load<u32>(r, R_PRECISE)) regs |= 1 << i;
+  }
+  let spilled: u64 = 0;
+  const slots = load<u32>(frame, F_STACK_SLOTS);
+  for (let spi: u32 = 0; spi < slots; spi++) {
+    const s = frame + F_STACK + spi * SLOT_SIZE;
+    if (load<u8>(s, SLOT_TYPES + 7) == STACK_SPILL && load<u32>(s) == SCALAR_VALUE && load<u32>(s, R_PRECISE)) spilled |= <u64>1 << spi;
+  }
+  store<u32>(preciseMasks, regs);
+  store<u32>(preciseMasks, <u32>spilled, 4);
+  store<u32>(preciseMasks, <u32>(spilled >> 32), 8);
+  return preciseMasks;
+}

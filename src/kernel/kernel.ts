@@ -19,6 +19,7 @@ import { Memory, type VAddr } from "../memory/memory.ts";
 import type { TestRunKind } from "../progs/prog_types.ts";
 import { ALL_CAPS, type Platform } from "../verifier/platform.ts";
 import { linux618 } from "../verifier/profile.ts";
+import { Workspaces } from "../verifier/workspace.ts";
 import type { TestRunAttr, TestRunResult } from "./bpf.ts";
 import type { MountNs } from "./bpffs/mountns.ts";
 import { preloadedFiles } from "./bpffs/preloaded.ts";
@@ -86,6 +87,8 @@ export interface KernelOptions {
    * filters; 1 and 2 do not, and 1 cannot be changed any more.
    */
   readonly unprivilegedBpfDisabled?: 0 | 1 | 2;
+  /** Room of the verifier; kernels of one process may share it. */
+  readonly workspaces?: Workspaces;
   /** 64 KiB pages of linear memory. */
   readonly initialPages?: number;
   readonly maxPages?: number;
@@ -139,6 +142,8 @@ export class Kernel {
   readonly linkTypes = new LinkTypes();
   /** By prog array: what its programs must be like; set by the first one. */
   readonly progArrayOwners = new WeakMap<BpfMap, ProgArrayOwner>();
+  /** Room of the verifier, used by one program after the other. */
+  readonly workspaces: Workspaces;
   /** Open fds of BPF_ENABLE_STATS. */
   statsUsers = 0;
   /** Functions that progReplaceFunc() has replaced. */
@@ -180,6 +185,7 @@ export class Kernel {
     this.#kernelBtfBytes = kernelBtf instanceof Uint8Array ? kernelBtf : undefined;
     const btf = kernelBtf instanceof Uint8Array ? parseBtf(kernelBtf) : kernelBtf;
     this.platform = options.platform ?? (btf ? linux618(btf) : builtinPlatform());
+    this.workspaces = options.workspaces ?? new Workspaces();
     this.engine = options.engine ?? "jit";
     this.idsForRootOnly = options.idsForRootOnly ?? false;
     this.#unprivilegedBpfDisabled = options.unprivilegedBpfDisabled ?? 0;

@@ -206,6 +206,7 @@ export function progLoad(proc: Process, attr: ProgLoadAttr): ProgLoadResult {
     logLevel,
     complexity: attr.complexity === true,
     nowUs,
+    workspaces: kernel.workspaces,
   };
   const bound = boundFds(proc, attr, fail);
   const verified = verify(input);

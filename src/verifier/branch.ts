@@ -12,7 +12,7 @@ import { BPF_LOG_LEVEL2 } from "./log.ts";
 import { BPF_MAIN_FUNC } from "./precision.ts";
 import { initRegs } from "./regs.ts";
 import { maybeExitScc } from "./scc.ts";
-import { type Frame, NO_HIST, VState } from "./state.ts";
+import { type Frame, VState } from "./state.ts";
 
 /** Copies everything but frames and links of the list that holds it. */
 function copyHeader(dst: VState, src: VState): void {
@@ -32,10 +32,8 @@ function copyHeader(dst: VState, src: VState): void {
   dst.cleaned = src.cleaned;
   dst.firstInsnIdx = src.firstInsnIdx;
   dst.lastInsnIdx = src.lastInsnIdx;
-  // Entries are only added: a copy keeps seeing its part while the original goes on.
   dst.hist = src.hist;
   dst.histLen = src.histLen;
-  dst.histShared = true;
   dst.dfsDepth = src.dfsDepth;
   dst.callbackUnrollDepth = src.callbackUnrollDepth;
   dst.mayGotoDepth = src.mayGotoDepth;
@@ -50,13 +48,6 @@ export function cloneState(env: VerifierEnv, src: VState): VState {
   return dst;
 }
 
-/** Gives the frames back. */
-export function freeState(env: VerifierEnv, state: VState): void {
-  for (const frame of state.frames) env.R.freeFrame(frame);
-  state.frames = [];
-  state.hist = NO_HIST;
-}
-
 /** Makes frame number n of the running state usable; zeroed when new. */
 export function liveFrame(env: VerifierEnv, n: number): Frame {
   const { frames } = env.cur;
@@ -64,17 +55,12 @@ export function liveFrame(env: VerifierEnv, n: number): Frame {
   return frames[n];
 }
 
-/** Makes a stored state the running one. */
+/** Makes a state that waited the running one. */
 function resume(env: VerifierEnv, state: VState): void {
   const { cur } = env;
   copyHeader(cur, state);
   for (let f = 0; f <= state.curframe; f++) env.R.copyFrame(liveFrame(env, f), state.frames[f]);
-  for (const frame of state.frames) env.R.freeFrame(frame);
-  // Nobody knows the object any more; the next clone takes it.
-  state.frames.length = 0;
-  state.hist = NO_HIST;
-  state.parent = undefined;
-  env.statePool.push(state);
+  env.freeState(state);
 }
 
 /** init_func_state(): a frame in which nothing happened yet. */
@@ -115,7 +101,10 @@ export function leaveFrame(env: VerifierEnv, state: VState): void {
 }
 
 function push(env: VerifierEnv, state: VState, insnIdx: number, prevInsnIdx: number, what: string, errno: Errno): void {
-  env.pending.push({ state, insnIdx, prevInsnIdx, logPos: env.log.pos });
+  state.resumeAt = insnIdx;
+  state.resumePrev = prevInsnIdx;
+  state.logPos = env.log.pos;
+  env.pending.push(state);
   const n = env.pending.length;
   if (n > env.limits.jmpSeq) env.reject(errno, `The sequence of ${n} jumps is too complex${what}.`);
   env.probe?.pushed?.(env);
@@ -161,11 +150,11 @@ export function pushAsyncCb(
 export function popStack(env: VerifierEnv): boolean {
   const next = env.pending.pop();
   if (!next) return false;
-  resume(env, next.state);
   // At level 1 the log shows the path that leads to the end only.
   if (!(env.log.level & BPF_LOG_LEVEL2)) env.log.reset(next.logPos);
-  env.insnIdx = next.insnIdx;
-  env.prevInsnIdx = next.prevInsnIdx;
+  env.insnIdx = next.resumeAt;
+  env.prevInsnIdx = next.resumePrev;
+  resume(env, next);
   env.stackLive.resetCallchain();
   env.probe?.popped?.(env);
   return true;
@@ -178,7 +167,8 @@ export function updateBranchCounts(env: VerifierEnv, state: VState): void {
     st.branches--;
     if (st.branches > 0) break;
     if (st !== env.cur) maybeExitScc(env, st);
+    const parent: VState | undefined = st.parent;
     if (st.inFreeList) env.freeRetired(st);
-    st = st.parent;
+    st = parent;
   }
 }

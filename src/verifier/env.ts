@@ -34,6 +34,7 @@ import type { Btf } from "../btf/btf.ts";
 import type { Insns } from "../isa/insns.ts";
 import type { CallFacts } from "./call_facts.ts";
 import { Reject } from "./error.ts";
+import type { JmpHistory } from "./jmp_history.ts";
 import { F_SUBPROGNO, MAX_STACK_SLOTS } from "./layout.ts";
 import type { KsymVar } from "./ldimm64.ts";
 import { lineInfoText } from "./line_info.ts";
@@ -45,7 +46,7 @@ import type { Probe } from "./probe.ts";
 import { ProgFacts } from "./prog_facts.ts";
 import type { SccVisit } from "./scc.ts";
 import { type Reg, StateMem, VState } from "./state.ts";
-import type { VerifierWasm } from "./wasm.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** Facts about one function of the program (bpf_subprog_info). */
 export interface Subprog {
@@ -101,14 +102,6 @@ export function newSubprog(start: number): Subprog {
     argsCached: false,
     args: undefined,
   };
-}
-
-/** A path that waits to be explored (bpf_verifier_stack_elem). */
-export interface PendingPath {
-  readonly state: VState;
-  readonly insnIdx: number;
-  readonly prevInsnIdx: number;
-  readonly logPos: number;
 }
 
 // Bits of VerifierEnv.insnFlags.
@@ -188,6 +181,8 @@ export class VerifierEnv {
 
   readonly facts: ProgFacts;
   readonly bt = new Backtrack();
+  /** Memory of precision.ts. */
+  backMasks: Uint16Array | undefined = undefined;
   /** ld_imm64 of kernel symbols. */
   readonly ksyms = new Map<number, KsymVar>();
   /** The program's arena. */
@@ -201,10 +196,11 @@ export class VerifierEnv {
   /** Evicted states without open paths, while back-edges may still walk through them. */
   private readonly retired: VState[] = [];
   readonly sccVisits = new Map<string, SccVisit>();
-  /** Objects of states that were resumed, for the next clones. */
-  readonly statePool: VState[] = [];
-  /** Paths to explore, newest last. */
-  readonly pending: PendingPath[] = [];
+  readonly history: JmpHistory;
+  /** Objects of states that were resumed or freed, for the next clones. */
+  readonly statePool: VState[];
+  /** States that wait to be explored (bpf_verifier_stack_elem), newest last. */
+  readonly pending: VState[] = [];
   /** Index of the jump history entry of the current instruction; -1 = none yet. */
   curHistEnt = -1;
   /** The path being walked is Linux's do_check_common() of this subprogram. */
@@ -243,13 +239,15 @@ export class VerifierEnv {
   numBackedges = 0;
   maxStatesPerInsn = 0;
 
-  constructor(input: VerifyInput, wasm: VerifierWasm, log: VerifierLog) {
+  constructor(input: VerifyInput, workspace: Workspace, log: VerifierLog) {
     const n = input.insns.length;
     this.input = input;
     this.platform = input.platform;
     this.limits = input.platform.limits;
     this.insns = input.insns;
-    this.R = new StateMem(wasm);
+    this.R = new StateMem(workspace.wasm);
+    this.history = workspace.history;
+    this.statePool = workspace.states;
     this.log = log;
     this.subprogOf = new Int32Array(n);
     this.allowPtrLeaks = input.caps.perfmon;
@@ -348,11 +346,15 @@ export class VerifierEnv {
   }
 
   sweepRetired(): void {
-    for (const state of this.retired) {
-      for (const frame of state.frames) this.R.freeFrame(frame);
-      state.frames = [];
-    }
+    for (const state of this.retired) this.freeState(state);
     this.retired.length = 0;
+  }
+
+  /** Gives the frames back, and the object to the next clone. */
+  freeState(state: VState): void {
+    for (const frame of state.frames) this.R.freeFrame(frame);
+    state.forget();
+    this.statePool.push(state);
   }
 
   /** Appends to the log (no newline is added). */

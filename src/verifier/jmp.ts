@@ -11,17 +11,17 @@ import { pushStack } from "./branch.ts";
 import { hasField } from "./btf_record.ts";
 import { findPrevEntry, widenImpreciseScalars } from "./converge.ts";
 import type { VerifierEnv } from "./env.ts";
-import { BPF_ADD_CONST, BPF_ADD_CONST32 } from "./layout.ts";
-import { regRecord } from "./locks.ts";
 import {
   addLinked,
   INSN_F_DST_REG_STACK,
   INSN_F_SRC_REG_STACK,
   type LinkedRegs,
   MAX_LINKED,
-  markChainPrecision,
   pushJmpHistory,
-} from "./precision.ts";
+} from "./jmp_history.ts";
+import { BPF_ADD_CONST, BPF_ADD_CONST32 } from "./layout.ts";
+import { regRecord } from "./locks.ts";
+import { markChainPrecision } from "./precision.ts";
 import { logOn, printInsnState } from "./print_state.ts";
 import { releaseReferenceNoMark } from "./refs.ts";
 import {

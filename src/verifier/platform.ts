@@ -9,6 +9,7 @@ import type { BtfRecord } from "./btf_record.ts";
 import type { Claims } from "./claims.ts";
 import type { VerifierStats } from "./error.ts";
 import type { PlatformTables } from "./tables.ts";
+import type { Workspaces } from "./workspace.ts";
 
 /** A map as the verifier sees it. Identity is object identity. */
 export interface VerifierMap {
@@ -172,6 +173,8 @@ export interface VerifyInput {
   readonly claims?: Claims;
   /** For time spent; absent = 0. */
   readonly nowUs?: () => number;
+  /** Room that verifications leave to the next ones; absent: made for this one. */
+  readonly workspaces?: Workspaces;
 }
 
 export interface VerifiedSubprog {

@@ -3,78 +3,34 @@
  * that was decided), the registers and slots it came from are marked precise back through the jump history of this
  * state and its parents, so that pruning compares them; all others may differ.
  *
- * History   entries of HIST words per state: instruction, previous instruction, flags, linked registers (two words).
  * Source    kernel/bpf/verifier.c: __mark_chain_precision, backtrack_insn, propagate_precision.
  */
 import { BPF_FUNC_tail_call } from "../abi/bpf.ts";
 import { EFAULT } from "../abi/errno.ts";
 import { callFacts, isKfuncCall, isPseudoCall } from "./call_facts.ts";
 import type { VerifierEnv } from "./env.ts";
+import {
+  F_LINKED_SHIFT,
+  F_SPI_SHIFT,
+  H_BEFORE,
+  H_FLAGS,
+  H_LINK0,
+  H_LINK1,
+  H_PREV,
+  HIST,
+  INSN_F_DST_REG_STACK,
+  INSN_F_SRC_REG_STACK,
+  INSN_F_STACK_ACCESS,
+} from "./jmp_history.ts";
 import { F_CALLSITE, F_SUBPROGNO, MAX_CALL_FRAMES } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
 import { printState } from "./print_state.ts";
 import { SCALAR_VALUE, STACK_SPILL } from "./reg_type.ts";
-import type { Reg, VState } from "./state.ts";
+import type { Frame, Reg, VState } from "./state.ts";
 import { verboseInsn } from "./trace.ts";
 
-/** Words per history entry. */
-export const HIST = 5;
-const H_IDX = 0;
-const H_PREV = 1;
-const H_FLAGS = 2;
-const H_LINK0 = 3;
-const H_LINK1 = 4;
-
-// Flags of a history entry: frame (3 bits), slot (6 bits), what the instruction did; number of linked registers.
-const F_SPI_SHIFT = 3;
-export const INSN_F_STACK_ACCESS = 1 << 9;
-export const INSN_F_DST_REG_STACK = 1 << 10;
-export const INSN_F_SRC_REG_STACK = 1 << 11;
-const F_LINKED_SHIFT = 16;
-
-export const MAX_LINKED = 6;
 /** callsite of a function nobody called. */
 export const BPF_MAIN_FUNC = -1;
-
-export function stackAccessFlags(frameno: number, spi: number): number {
-  return INSN_F_STACK_ACCESS | (spi << F_SPI_SHIFT) | frameno;
-}
-
-/** Up to six registers or slots that hold linked scalars, packed: 10 bits each, three per word. */
-export interface LinkedRegs {
-  count: number;
-  word0: number;
-  word1: number;
-}
-
-/** Packs frame, register or slot. */
-export function addLinked(linked: LinkedRegs, frameno: number, regOrSlot: number, isReg: boolean): void {
-  const bits = frameno | (regOrSlot << 3) | (isReg ? 1 << 9 : 0);
-  if (linked.count < 3) linked.word0 |= bits << (10 * linked.count);
-  else linked.word1 |= bits << (10 * (linked.count - 3));
-  linked.count++;
-}
-
-/** Notes the current instruction in the history, or adds to its note. push_jmp_history(). */
-export function pushJmpHistory(env: VerifierEnv, state: VState, flags: number, linked?: LinkedRegs): void {
-  const withLinked = flags | (linked ? linked.count << F_LINKED_SHIFT : 0);
-  if (env.curHistEnt >= 0) {
-    const at = env.curHistEnt * HIST;
-    state.hist[at + H_FLAGS] |= withLinked;
-    if (linked) {
-      state.hist[at + H_LINK0] = linked.word0;
-      state.hist[at + H_LINK1] = linked.word1;
-    }
-    return;
-  }
-  if (state.histShared) {
-    // The original goes on behind our part, or has gone: our entries continue in a copy.
-    state.hist = state.hist.slice(0, state.histLen * HIST);
-    state.histShared = false;
-  }
-  state.hist.push(env.insnIdx, env.prevInsnIdx, withLinked, linked?.word0 ?? 0, linked?.word1 ?? 0);
-  env.curHistEnt = state.histLen++;
-}
 
 /** Registers and slots that are wanted, per frame, while walking back. */
 export class Backtrack {
@@ -126,6 +82,10 @@ export class Backtrack {
 
 const ARG_REGS = 0x3e;
 
+function lowestBit(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
+}
+
 function regMaskStr(mask: number): string {
   const out: string[] = [];
   for (let i = 0; i < 32; i++) if (mask & (1 << i)) out.push(`r${i}`);
@@ -143,7 +103,7 @@ function bug(env: VerifierEnv, text: string): never {
 }
 
 /** If one of the linked registers is wanted, all are. bt_sync_linked_regs(). */
-function syncLinked(bt: Backtrack, hist: readonly number[], at: number): void {
+function syncLinked(bt: Backtrack, hist: Int32Array, at: number): void {
   const count = (hist[at + H_FLAGS] >>> F_LINKED_SHIFT) & 15;
   if (count === 0) return;
   const entry = (i: number) =>
@@ -171,6 +131,52 @@ function isAtomicLoad(code: number, imm: number): boolean {
   return (code & 7) === 3 && (code & 0xe0) === 0xc0 && imm === 0x100;
 }
 
+/** backMasks(): the step over the instruction always matters; it matters when a note says that it wrote to the stack. */
+const ALWAYS = 1 << 15;
+const STORES = 1 << 14;
+
+/**
+ * By instruction: registers that have to be wanted for the step over it to change anything. Most steps change nothing, and
+ * finding that out takes a fifth of the time that backtrackInsn() takes.
+ */
+function backMasks(env: VerifierEnv): Uint16Array {
+  const { code, dst, src, imm, length } = env.insns;
+  const masks = new Uint16Array(length);
+  for (let i = 0; i < length; i++) {
+    const c = code[i];
+    const op = c & 0xf0;
+    switch (c & 7) {
+      case 2:
+      case 3:
+        if (isAtomicLoad(c, imm[i])) masks[i] = 1 << dst[i];
+        else if (isAtomicFetch(c, imm[i])) masks[i] = 1 << (imm[i] === 0xf1 ? 0 : src[i]);
+        else masks[i] = (1 << dst[i]) | STORES;
+        break;
+      case 5:
+      case 6:
+        if (op === 0x80 || op === 0x90) masks[i] = ALWAYS;
+        else if (op !== 0x00 && op !== 0xe0 && c & 8) masks[i] = (1 << dst[i]) | (1 << src[i]);
+        break;
+      case 0:
+        // the second half of a ld_imm64 has code 0; legacy packet loads may end the function
+        if (c !== 0) masks[i] = (c & 0xe0) === 0 ? 1 << dst[i] : ALWAYS;
+        break;
+      default:
+        masks[i] = 1 << dst[i];
+    }
+  }
+  return masks;
+}
+
+/** Can the step over an instruction change what is wanted? @param flags of its history entry, 0 without one */
+function mayMatter(mask: number, wanted: number, flags: number): boolean {
+  return (
+    (mask & (wanted | ALWAYS)) !== 0 ||
+    flags >>> F_LINKED_SHIFT !== 0 ||
+    ((mask & STORES) !== 0 && (flags & INSN_F_STACK_ACCESS) !== 0)
+  );
+}
+
 function subprogExit(env: VerifierEnv, bt: Backtrack): void {
   if (bt.frame === 0) bug(env, "subprog exit from frame 0");
   bt.frame--;
@@ -186,7 +192,7 @@ function subprogEnter(env: VerifierEnv, bt: Backtrack): void {
  * @param at offset of its history entry in hist, -1 without one
  * @returns false when the walk must give up
  */
-function backtrackInsn(env: VerifierEnv, idx: number, subseqIdx: number, hist: readonly number[], at: number): boolean {
+function backtrackInsn(env: VerifierEnv, idx: number, subseqIdx: number, hist: Int32Array, at: number): boolean {
   const bt = env.bt;
   const { code, dst, src, imm } = env.insns;
   const c = code[idx];
@@ -314,18 +320,23 @@ function markAllScalarsPrecise(env: VerifierEnv, state: VState): void {
   if (trace) env.verbose(`mark_precise: frame${state.curframe}: falling back to forcing all scalars precise\n`);
   for (let st = state.parent; st; st = st.parent) {
     for (let f = 0; f <= st.curframe; f++) {
-      const frame = st.frames[f];
-      const force = (reg: Reg, name: string) => {
-        if (R.type(reg) !== SCALAR_VALUE || R.precise(reg)) return;
-        R.setPrecise(reg, true);
-        if (trace) env.verbose(`force_precise: frame${f}: forcing ${name} to be precise\n`);
-      };
-      for (let i = 0; i < 10; i++) force(R.regAt(frame, i), `r${i}`);
-      const slots = R.stackSlots(frame);
-      for (let spi = 0; spi < slots; spi++) {
-        if (R.slotType(frame, spi, 7) === STACK_SPILL) force(R.slotAt(frame, spi), `fp${-(spi + 1) * 8}`);
-      }
+      if (trace) traceForced(env, f, st.frames[f]);
+      R.wasm.frame_precise(st.frames[f]);
     }
+  }
+}
+
+/** What frame_precise() is about to change. */
+function traceForced(env: VerifierEnv, f: number, frame: Frame): void {
+  const R = env.R;
+  const force = (reg: Reg, name: string) => {
+    if (R.type(reg) !== SCALAR_VALUE || R.precise(reg)) return;
+    env.verbose(`force_precise: frame${f}: forcing ${name} to be precise\n`);
+  };
+  for (let i = 0; i < 10; i++) force(R.regAt(frame, i), `r${i}`);
+  const slots = R.stackSlots(frame);
+  for (let spi = 0; spi < slots; spi++) {
+    if (R.slotType(frame, spi, 7) === STACK_SPILL) force(R.slotAt(frame, spi), `fp${-(spi + 1) * 8}`);
   }
 }
 
@@ -345,9 +356,11 @@ function walkBack(env: VerifierEnv, start: VState, changed?: Changed): void {
   let subseqIdx = -1;
   let skipFirst = true;
   if (bt.empty) return;
+  const hist = env.history.words;
+  const matters = (env.backMasks ??= backMasks(env));
   for (;;) {
-    let history = st.histLen;
-    const hist = st.hist;
+    let left = st.histLen;
+    let at = st.hist * HIST;
     if (trace) {
       env.verbose(
         `mark_precise: frame${bt.frame}: last_idx ${lastIdx} first_idx ${firstIdx} subseq_idx ${subseqIdx} \n`,
@@ -373,26 +386,27 @@ function walkBack(env: VerifierEnv, start: VState, changed?: Changed): void {
       return;
     }
     for (let i = lastIdx; ; ) {
+      const noted = left > 0 && hist[at] === i;
       if (skipFirst) {
         skipFirst = false;
-      } else {
-        const at = history > 0 && hist[(history - 1) * HIST + H_IDX] === i ? (history - 1) * HIST : -1;
-        if (!backtrackInsn(env, i, subseqIdx, hist, at)) {
+      } else if (trace || mayMatter(matters[i], bt.regMask, noted ? hist[at + H_FLAGS] : 0)) {
+        if (!backtrackInsn(env, i, subseqIdx, hist, noted ? at : -1)) {
           markAllScalarsPrecise(env, start);
           bt.reset();
           return;
         }
-      }
-      if (bt.empty) {
-        bt.frame = 0;
-        return;
+        if (bt.empty) {
+          bt.frame = 0;
+          return;
+        }
       }
       subseqIdx = i;
       // get_prev_insn_idx()
-      if (i === st.firstInsnIdx && (history === 0 || (history === 1 && hist[H_IDX] === i))) break;
-      if (history > 0 && hist[(history - 1) * HIST + H_IDX] === i) {
-        i = hist[(history - 1) * HIST + H_PREV];
-        history--;
+      if (i === st.firstInsnIdx && (left === 0 || (left === 1 && noted))) break;
+      if (noted) {
+        i = hist[at + H_PREV];
+        at = hist[at + H_BEFORE] * HIST;
+        left--;
       } else {
         i--;
       }
@@ -419,8 +433,8 @@ function markParent(env: VerifierEnv, st: VState, f: number, trace: boolean, cha
   const R = env.R;
   const bt = env.bt;
   const frame = st.frames[f];
-  for (let i = 0; i < 11 && bt.regs[f] >>> i; i++) {
-    if (!(bt.regs[f] & (1 << i))) continue;
+  for (let rest = bt.regs[f]; rest; rest &= rest - 1) {
+    const i = lowestBit(rest);
     const reg = R.regAt(frame, i);
     if (R.type(reg) !== SCALAR_VALUE || R.precise(reg)) {
       bt.clearReg(i, f);
@@ -431,8 +445,7 @@ function markParent(env: VerifierEnv, st: VState, f: number, trace: boolean, cha
   }
   if (bt.lo[f] | bt.hi[f]) {
     const slots = R.stackSlots(frame);
-    for (let spi = 0; spi < 64; spi++) {
-      if (!bt.hasSlot(f, spi)) continue;
+    const mark = (spi: number) => {
       if (spi >= slots) bug(env, `stack slot ${spi} out of bounds, total ${slots}`);
       const reg = R.slotAt(frame, spi);
       if (R.slotType(frame, spi, 7) !== STACK_SPILL || R.type(reg) !== SCALAR_VALUE || R.precise(reg)) {
@@ -441,7 +454,9 @@ function markParent(env: VerifierEnv, st: VState, f: number, trace: boolean, cha
         R.setPrecise(reg, true);
         if (changed) changed.any = true;
       }
-    }
+    };
+    for (let rest = bt.lo[f]; rest; rest &= rest - 1) mark(lowestBit(rest));
+    for (let rest = bt.hi[f]; rest; rest &= rest - 1) mark(32 + lowestBit(rest));
   }
   if (trace) {
     env.verbose(
@@ -478,29 +493,22 @@ export function propagatePrecision(env: VerifierEnv, old: VState, cur: VState, c
   const bt = env.bt;
   const trace = (env.log.level & BPF_LOG_LEVEL2) !== 0;
   for (let f = old.curframe; f >= 0; f--) {
-    const frame = old.frames[f];
-    let first = true;
-    const note = (name: string) => {
-      if (trace) env.verbose(first ? `frame ${f}: propagating ${name}` : `,${name}`);
-      first = false;
-    };
-    for (let i = 0; i < 10; i++) {
-      const reg = R.regAt(frame, i);
-      if (R.type(reg) !== SCALAR_VALUE || !R.precise(reg)) continue;
-      note(`r${i}`);
-      bt.setReg(i, f);
-    }
-    const slots = R.stackSlots(frame);
-    for (let spi = 0; spi < slots; spi++) {
-      if (R.slotType(frame, spi, 7) !== STACK_SPILL) continue;
-      const reg = R.slotAt(frame, spi);
-      if (R.type(reg) !== SCALAR_VALUE || !R.precise(reg)) continue;
-      note(`fp${(-spi - 1) * 8}`);
-      bt.setSlot(f, spi);
-    }
-    if (!first && trace) env.verbose("\n");
+    const at = R.wasm.precise_scalars(old.frames[f]) >> 2;
+    bt.regs[f] |= R.i32[at];
+    bt.lo[f] |= R.i32[at + 1];
+    bt.hi[f] |= R.i32[at + 2];
+    if (trace) tracePropagated(env, f, R.i32[at], R.i32[at + 1], R.i32[at + 2]);
   }
   markChainPrecisionBatch(env, cur, changed);
+}
+
+function tracePropagated(env: VerifierEnv, f: number, regs: number, lo: number, hi: number): void {
+  const names: string[] = [];
+  for (let i = 0; i < 10; i++) if (regs & (1 << i)) names.push(`r${i}`);
+  for (let spi = 0; spi < 64; spi++) {
+    if ((spi < 32 ? lo >>> spi : hi >>> (spi - 32)) & 1) names.push(`fp${(-spi - 1) * 8}`);
+  }
+  if (names.length) env.verbose(`frame ${f}: propagating ${names.join(",")}\n`);
 }
 
 /** All scalars of one state; for loops whose marks do not settle. */

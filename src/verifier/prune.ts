@@ -6,13 +6,14 @@
  * Source   kernel/bpf/verifier.c: is_state_visited, states_equal, clean_live_states, Linux 6.18.
  */
 import { EINVAL } from "../abi/errno.ts";
-import { cloneState, freeState } from "./branch.ts";
+import { cloneState } from "./branch.ts";
 import { callFacts } from "./call_facts.ts";
 import { isMayGotoAt } from "./cfg.ts";
 import { holdPrecise } from "./claims.ts";
 import { CALLS_CALLBACK, FORCE_CHECKPOINT, JMP_POINT, type VerifierEnv } from "./env.ts";
+import { NO_ENTRY, pushJmpHistory } from "./jmp_history.ts";
 import { F_ASYNC_ENTRY_CNT, F_CALLBACK_DEPTH, F_CALLSITE, F_IN_ASYNC_CALLBACK } from "./layout.ts";
-import { propagatePrecision, pushJmpHistory } from "./precision.ts";
+import { propagatePrecision } from "./precision.ts";
 import { printState } from "./print_state.ts";
 import { STACK_ITER } from "./reg_type.ts";
 import { addSccBackedge, frameInsnIdx, incompleteReadMarks, maybeEnterScc } from "./scc.ts";
@@ -247,13 +248,13 @@ function store(env: VerifierEnv, list: VState[], insnIdx: number): void {
   cur.parent = stored;
   cur.firstInsnIdx = insnIdx;
   cur.dfsDepth = stored.dfsDepth + 1;
+  cur.hist = NO_ENTRY;
   cur.histLen = 0;
-  cur.histShared = true;
   list.push(stored);
 }
 
-/** Frees every explored state; between global functions. */
+/** Frees every explored state; between functions that are walked on their own. */
 export function freeExplored(env: VerifierEnv): void {
-  for (const list of env.explored) if (list) for (const st of list) freeState(env, st);
+  for (const list of env.explored) if (list) for (const st of list) env.freeState(st);
   env.explored.fill(undefined);
 }

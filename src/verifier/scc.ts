@@ -5,7 +5,6 @@
  *
  * Source   kernel/bpf/verifier.c: compute_scc_callchain, maybe_enter_scc, maybe_exit_scc, propagate_backedges.
  */
-import { freeState } from "./branch.ts";
 import type { VerifierEnv } from "./env.ts";
 import { F_CALLSITE } from "./layout.ts";
 import { BPF_LOG_LEVEL2 } from "./log.ts";
@@ -95,7 +94,7 @@ function settle(env: VerifierEnv, visit: SccVisit): void {
     changed.any = false;
     for (const st of visit.backedges) propagatePrecision(env, st.equalState!, st, changed);
   }
-  for (const st of visit.backedges) freeState(env, st);
+  for (const st of visit.backedges) env.freeState(st);
   env.numBackedges -= visit.backedges.length;
   visit.backedges = [];
   if (env.numBackedges === 0) env.sweepRetired();

@@ -9,9 +9,10 @@ import { EACCES, EFAULT, EINVAL } from "../abi/errno.ts";
 import { BPF_MAX_VAR_OFF, regWidth } from "./alu.ts";
 import { destroyIfDynptrStackSlot } from "./dynptr.ts";
 import { FASTCALL_PATTERN, type VerifierEnv } from "./env.ts";
+import { pushJmpHistory, stackAccessFlags } from "./jmp_history.ts";
 import { F_SUBPROGNO, MAX_BPF_STACK } from "./layout.ts";
 import type { RawMode } from "./mem.ts";
-import { markChainPrecision, pushJmpHistory, stackAccessFlags } from "./precision.ts";
+import { markChainPrecision } from "./precision.ts";
 import { tnumStr } from "./print_state.ts";
 import {
   BPF_READ,

@@ -9,6 +9,7 @@
  *
  * Differs   Linux's parent pointers and live marks of registers do not exist (nor since 6.17): liveness.ts is static.
  */
+import { NO_ENTRY } from "./jmp_history.ts";
 import {
   F_FRAMENO,
   F_REGS,
@@ -362,6 +363,8 @@ export interface Ref {
   readonly ptr: number;
 }
 
+const NO_REFS: readonly Ref[] = [];
+
 /** A whole abstract state (bpf_verifier_state). Copying shares `refs`; replace the array, never change it. */
 export class VState {
   /** Frame addresses, [0..curframe]. */
@@ -371,7 +374,7 @@ export class VState {
   /** Paths that are not finished yet. */
   branches = 0;
   insnIdx = 0;
-  refs: readonly Ref[] = [];
+  refs: readonly Ref[] = NO_REFS;
   activeLocks = 0;
   activePreemptLocks = 0;
   activeIrqId = 0;
@@ -384,11 +387,9 @@ export class VState {
   cleaned = false;
   firstInsnIdx = 0;
   lastInsnIdx = 0;
-  /** Jump history: entries of jmpHistory [0, histLen), two words each (precision.ts). */
-  hist: number[] = NO_HIST;
+  /** Jump history: the last entry, and how many there are since the state's parent (jmp_history.ts). */
+  hist = NO_ENTRY;
   histLen = 0;
-  /** Other states see parts of `hist`; it is copied before it is added to. */
-  histShared = false;
   dfsDepth = 0;
   callbackUnrollDepth = 0;
   mayGotoDepth = 0;
@@ -399,14 +400,27 @@ export class VState {
   missCnt = 0;
   /** Evicted from its list, kept for the states that descend from it. */
   inFreeList = false;
+  /** States that wait: where to go on, from where, and how much of the log leads there. */
+  resumeAt = 0;
+  resumePrev = 0;
+  logPos = 0;
   /** Stored states: the passage through a loop that they belong to. */
   sccVisit: SccVisit | undefined = undefined;
+
+  /** Nobody knows the object any more; what copying does not set becomes as in a new one. Its frames were given back. */
+  forget(): void {
+    this.frames.length = 0;
+    this.parent = undefined;
+    this.refs = NO_REFS;
+    this.equalState = undefined;
+    this.hitCnt = 0;
+    this.missCnt = 0;
+    this.inFreeList = false;
+    this.sccVisit = undefined;
+  }
 
   /** Address of the running frame. */
   get frame(): Frame {
     return this.frames[this.curframe];
   }
 }
-
-/** Shared by states without history; never added to (histShared). */
-export const NO_HIST: number[] = [];

@@ -20,28 +20,29 @@ import { dropFastcallStack, markFastcallPatterns } from "./fastcall.ts";
 import { prepareGlobalFuncArgs } from "./global_func.ts";
 import { checkTailCallMaps } from "./helper_call.ts";
 import { checkInsn, needsProbe, PATH_END, RETURNED } from "./insn.ts";
+import { NO_ENTRY, pushJmpHistory } from "./jmp_history.ts";
 import { addKfuncCalls, checkUnresolvedKfuncs } from "./kfunc_call.ts";
 import { resolveLdImm64 } from "./ldimm64.ts";
 import { lineInfoText } from "./line_info.ts";
 import { computeLiveRegisters } from "./liveness.ts";
 import { BPF_LOG_LEVEL, BPF_LOG_LEVEL2, BPF_LOG_STATS, VerifierLog } from "./log.ts";
 import type { VerifiedProg, VerifiedSubprog, VerifierMap, VerifyInput } from "./platform.ts";
-import { BPF_MAIN_FUNC, pushJmpHistory } from "./precision.ts";
+import { BPF_MAIN_FUNC } from "./precision.ts";
 import { printInsnState, printState } from "./print_state.ts";
 import type { Probe } from "./probe.ts";
 import { freeExplored, isStateVisited } from "./prune.ts";
-import { NO_HIST } from "./state.ts";
 import { checkBtfFuncs, checkMaxStackDepth, checkSubprogs, findSubprogs } from "./subprogs.ts";
 import { insnText } from "./trace.ts";
-import { acquireWasm, releaseWasm, type VerifierWasm } from "./wasm.ts";
+import { type Workspace, Workspaces } from "./workspace.ts";
 
 /** @throws VerifierError when the program is refused */
 export function verify(input: VerifyInput): VerifiedProg {
-  const wasm = acquireWasm();
+  const workspaces = input.workspaces ?? new Workspaces();
+  const workspace = workspaces.acquire();
   try {
-    return run(input, wasm);
+    return run(input, workspace);
   } finally {
-    releaseWasm(wasm);
+    workspaces.release(workspace);
   }
 }
 
@@ -50,13 +51,14 @@ export function verify(input: VerifyInput): VerifiedProg {
  * @param see gets the environment and what refused the program, before its memory goes
  */
 function replay<T>(input: VerifyInput, probe: Probe, see: (env: VerifierEnv, failure: Reject | undefined) => T): T {
-  const wasm = acquireWasm();
+  const workspaces = input.workspaces ?? new Workspaces();
+  const workspace = workspaces.acquire();
   try {
-    const env = new VerifierEnv(input, wasm, new VerifierLog(0));
+    const env = new VerifierEnv(input, workspace, new VerifierLog(0));
     env.probe = probe;
     return see(env, walkAll(env).failure);
   } finally {
-    releaseWasm(wasm);
+    workspaces.release(workspace);
   }
 }
 
@@ -79,10 +81,10 @@ function walkAll(env: VerifierEnv): { failure: Reject | undefined; depths: numbe
   return { failure: undefined, depths };
 }
 
-function run(input: VerifyInput, wasm: VerifierWasm): VerifiedProg {
+function run(input: VerifyInput, workspace: Workspace): VerifiedProg {
   const start = input.nowUs?.() ?? 0;
   const log = new VerifierLog(input.logLevel ?? 0);
-  const env = new VerifierEnv(input, wasm, log);
+  const env = new VerifierEnv(input, workspace, log);
   const complexity = input.complexity ? new ComplexityProbe() : undefined;
   env.probe = complexity;
   const { failure, depths } = walkAll(env);
@@ -172,9 +174,8 @@ function checkCommon(env: VerifierEnv, subprogno: number): void {
   cur.inSleepable = env.facts.sleepable;
   cur.firstInsnIdx = subprog.start;
   cur.lastInsnIdx = -1;
-  cur.hist = NO_HIST;
+  cur.hist = NO_ENTRY;
   cur.histLen = 0;
-  cur.histShared = true;
   cur.dfsDepth = 0;
   cur.callbackUnrollDepth = 0;
   cur.mayGotoDepth = 0;

@@ -1,5 +1,5 @@
 /**
- * The verifier's WebAssembly module: what it exports, and instances of it.
+ * The verifier's WebAssembly module: what it exports, and new instances of it (workspace.ts keeps them).
  *
  * Arguments named reg, dst, src are addresses of register records (layout.ts); 64-bit constants pass as (lo, hi).
  */
@@ -54,6 +54,9 @@ export interface VerifierWasm {
   regs_same(old: number, cur: number): number;
   frame_clean(frame: number, liveRegs: number, slotsLo: number, slotsHi: number, precise: number): void;
   frame_imprecise(frame: number): void;
+  frame_precise(frame: number): void;
+  /** Address of three words: registers (bits 0..9), slots 0..31, slots 32..63 that hold precise scalars. */
+  precise_scalars(frame: number): number;
 }
 
 /** states_equal() modes; the numbers of assembly/verifier/compare.ts. */
@@ -61,9 +64,8 @@ export const NOT_EXACT = 0;
 export const EXACT = 1;
 export const RANGE_WITHIN = 2;
 
+/** The compiled module: the same for everyone, and made when it is first needed. */
 let compiled: WebAssembly.Module | undefined;
-/** Instances that no verification uses; their memory keeps its size. */
-const idle: VerifierWasm[] = [];
 
 function decode(text: string): Uint8Array<ArrayBuffer> {
   const bin = atob(text);
@@ -72,18 +74,7 @@ function decode(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Takes an instance; give it back with releaseWasm(). */
-export function acquireWasm(): VerifierWasm {
-  const used = idle.pop();
-  if (used) return used;
+export function newVerifierWasm(): VerifierWasm {
   compiled ??= new WebAssembly.Module(decode(VERIFIER_WASM));
   return new WebAssembly.Instance(compiled, { env: { abort() {} } }).exports as unknown as VerifierWasm;
-}
-
-/** Memory that one huge program needed is not kept. */
-const KEEP_BYTES = 64 << 20;
-
-export function releaseWasm(wasm: VerifierWasm): void {
-  wasm.frames_reset();
-  if (idle.length < 2 && wasm.memory.buffer.byteLength <= KEEP_BYTES) idle.push(wasm);
 }

@@ -3,7 +3,7 @@
  * branch that is called decided goes that way. Small widths exhaustively, 64 bits at random.
  */
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   R_MASK,
   R_S32_MAX,
@@ -17,13 +17,12 @@ import {
   R_VALUE,
 } from "../../src/verifier/layout.ts";
 import { type Reg, StateMem } from "../../src/verifier/state.ts";
-import { acquireWasm, releaseWasm } from "../../src/verifier/wasm.ts";
+import { newVerifierWasm } from "../../src/verifier/wasm.ts";
 
-const wasm = acquireWasm();
+const wasm = newVerifierWasm();
 const R = new StateMem(wasm);
 const frame = R.allocFrame(0);
 const [A, B] = [R.regAt(frame, 0), R.regAt(frame, 1)];
-afterAll(() => releaseWasm(wasm));
 
 const U64 = (1n << 64n) - 1n;
 const u64 = (x: bigint) => BigInt.asUintN(64, x);
