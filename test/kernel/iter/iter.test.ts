@@ -54,8 +54,9 @@ describe("iterators", () => {
     const text = cat(bpf, fd);
     expect(text).toMatch(/^it_one 3 4\nit_two 5 4\n(.*\n)*end \d+\n$/);
     expect(bpf.linkInfo(fd)).toMatchObject({ type: abi.BPF_LINK_TYPE_ITER, targetName: "bpf_map" });
-    // A small buffer gives the same text in parts.
-    expect(cat(bpf, fd, 7).replace(/end \d+/, "")).toBe(text.replace(/end \d+/, ""));
+    // A small buffer gives the same text in parts; maps of other processes come and go meanwhile.
+    const own = (lines: string) => lines.split("\n").filter((line) => line.startsWith("it_"));
+    expect(own(cat(bpf, fd, 7))).toEqual(own(text));
   });
 
   onKernels("over programs and links", (bpf) => {

@@ -13,7 +13,9 @@ import { COMMANDS } from "../../../src/kernel/syscall/table.ts";
 import { UserBuffers } from "../../../src/kernel/syscall/user_memory.ts";
 import { withKernel } from "../../support/kernel.ts";
 
-const CALLS = 20_000;
+const CALLS = 10_000;
+/** A busy machine may take its time. */
+const TIMEOUT_MS = 240_000;
 /** Few calls take an fd that is closed again at once: the table stays small. */
 const MAX_FDS = 60;
 
@@ -64,32 +66,36 @@ function almostRight(rng: Random, world: World, cmds: readonly number[]): Bytes 
 /** Of the attr of a test run: it would take as long as it says. */
 const REPEAT = TEST_RUN.offsetOf("repeat");
 
-it(`${CALLS} calls of any bytes (seed ${seed})`, () =>
-  withKernel(
-    (kernel, proc) => {
-      proc.fs.mkdir("/d");
-      proc.fs.mount("/d");
-      const world = new World(skepKernel(proc), "/d", true);
-      const known = new Set(Object.values(world.fds));
-      const rng = new Random(seed);
-      const cmds = Object.keys(COMMANDS).map(Number);
-      for (let n = 0; n < CALLS; n++) {
-        const { cmd, attr, size, mem } = rng.chance(0.5)
-          ? almostRight(rng, world, cmds)
-          : anything(rng, proc.fds, cmds);
-        if (cmd === BPF_PROG_TEST_RUN) attr.fill(0, REPEAT, REPEAT + 4);
-        try {
-          expect(proc.bpf(cmd, attr, size, mem)).toBeGreaterThanOrEqual(0);
-        } catch (e) {
-          if (!(e instanceof BpfError)) throw new Error(`command ${cmd}, attr ${attr}: ${e}`, { cause: e });
+it(
+  `${CALLS} calls of any bytes (seed ${seed})`,
+  () =>
+    withKernel(
+      (kernel, proc) => {
+        proc.fs.mkdir("/d");
+        proc.fs.mount("/d");
+        const world = new World(skepKernel(proc), "/d", true);
+        const known = new Set(Object.values(world.fds));
+        const rng = new Random(seed);
+        const cmds = Object.keys(COMMANDS).map(Number);
+        for (let n = 0; n < CALLS; n++) {
+          const { cmd, attr, size, mem } = rng.chance(0.5)
+            ? almostRight(rng, world, cmds)
+            : anything(rng, proc.fds, cmds);
+          if (cmd === BPF_PROG_TEST_RUN) attr.fill(0, REPEAT, REPEAT + 4);
+          try {
+            expect(proc.bpf(cmd, attr, size, mem)).toBeGreaterThanOrEqual(0);
+          } catch (e) {
+            if (!(e instanceof BpfError)) throw new Error(`command ${cmd}, attr ${attr}: ${e}`, { cause: e });
+          }
+          if (proc.fds.length > MAX_FDS) for (const fd of proc.fds) if (!known.has(fd)) proc.close(fd as Fd);
+          if (n % 100 === 0) checkReferences(kernel);
         }
-        if (proc.fds.length > MAX_FDS) for (const fd of proc.fds) if (!known.has(fd)) proc.close(fd as Fd);
-        if (n % 100 === 0) checkReferences(kernel);
-      }
-      checkReferences(kernel);
-      world.close();
-      for (const fd of proc.fds) proc.close(fd);
-      proc.fs.umount("/d", { detach: true });
-    },
-    { maxPages: 4096 },
-  ));
+        checkReferences(kernel);
+        world.close();
+        for (const fd of proc.fds) proc.close(fd);
+        proc.fs.umount("/d", { detach: true });
+      },
+      { maxPages: 4096 },
+    ),
+  TIMEOUT_MS,
+);
