@@ -24,31 +24,49 @@ const run = spawnSync(process.execPath, args, { cwd: root, stdio: ["ignore", "in
 /** Names of tests that ask the running Linux. */
 const ON_LINUX = /^Linux( \(|$)|^Linux:|\(Linux\)$|the running (Linux|kernel)/;
 
-/**
- * What ran on which kernel, by file: tests with one body for both kernels have a run named "Linux", and where it makes no
- * sense there the reason is in that name.
- */
+/** Names of the runs of one scenario that skep makes; the reason stands in parentheses when it makes none. */
+const ON_SKEP = /^skep( \(|$)/;
+
+const reasonIn = (title) => /^\w+ \((.*)\)$/.exec(title)?.[1];
+
+/** What ran on which kernel: each scenario with one body for both, then other tests that ask the running Linux, by file. */
 function reportKernels(files) {
-  const rows = files.flatMap((file) => {
-    const runs = file.assertionResults.filter((t) => ON_LINUX.test(t.title));
-    const path = relative(root, file.name).replaceAll("\\", "/");
-    const own = path.startsWith("test/linux/") ? file.assertionResults.filter((t) => !runs.includes(t)) : [];
-    const ran = [...runs, ...own].filter((t) => t.status === "passed").length;
-    return runs.length + own.length > 0 ? [{ path, ran, all: runs.length + own.length, runs }] : [];
-  });
   const reasons = new Map();
-  for (const { runs } of rows) {
-    for (const { status, title } of runs) {
-      if (status === "passed" || status === "failed") continue;
-      const reason = /^Linux \((.*)\)$/.exec(title)?.[1] ?? "the running Linux cannot be asked";
-      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const scenarios = [];
+  const others = [];
+  for (const file of files) {
+    const path = relative(root, file.name).replaceAll("\\", "/");
+    const asked = file.assertionResults.filter((t) => ON_LINUX.test(t.title));
+    const left = new Set(path.startsWith("test/linux/") ? file.assertionResults : asked);
+    for (const onLinux of asked) {
+      const name = onLinux.ancestorTitles.join(" > ");
+      const onSkep = file.assertionResults.find((t) => ON_SKEP.test(t.title) && t.ancestorTitles.join(" > ") === name);
+      const skipped = onLinux.status !== "passed" && onLinux.status !== "failed";
+      const reason = skipped ? (reasonIn(onLinux.title) ?? "the running Linux cannot be asked") : undefined;
+      if (reason) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+      if (!onSkep) continue;
+      left.delete(onLinux);
+      left.delete(onSkep);
+      const ran = [onSkep, onLinux].filter((t) => t.status === "passed").map((t) => (t === onSkep ? "skep" : "Linux"));
+      const why = reason ?? (onSkep.status === "passed" ? undefined : reasonIn(onSkep.title));
+      scenarios.push({ path, name, ran: ran.join(" + ") || "nowhere", why });
     }
+    const ran = [...left].filter((t) => t.status === "passed").length;
+    if (left.size > 0) others.push([path, ran, left.size]);
   }
-  const total = rows.reduce((n, r) => n + r.ran, 0);
-  console.log(`\nscenarios that ran on the running Linux, too: ${total}`);
-  for (const { path, ran, all } of rows.sort((a, b) => a.path.localeCompare(b.path)))
+  const both = scenarios.filter((s) => s.ran === "skep + Linux").length;
+  console.log(`\nscenarios: ${scenarios.length}; on both kernels: ${both}`);
+  let last;
+  for (const { path, name, ran, why } of scenarios.sort((a, b) => a.path.localeCompare(b.path))) {
+    if (path !== last) console.log(`  ${path}`);
+    last = path;
+    console.log(`    ${ran.padEnd(12)}  ${name}${why ? ` (${why})` : ""}`);
+  }
+  const total = others.reduce((n, [, ran]) => n + ran, 0);
+  console.log(`other tests that ask the running Linux: ${total}`);
+  for (const [path, ran, all] of others.sort(([a], [b]) => a.localeCompare(b)))
     console.log(`  ${path.padEnd(46)} ${String(ran).padStart(4)} of ${all}`);
-  if (reasons.size > 0) console.log("on skep alone, because:");
+  if (reasons.size > 0) console.log("not on Linux, because:");
   for (const [reason, n] of [...reasons].sort((a, b) => b[1] - a[1]))
     console.log(`  ${String(n).padStart(3)}  ${reason}`);
 }

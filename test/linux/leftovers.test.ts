@@ -19,7 +19,7 @@ describe.skipIf(whyNotLinux)("leftovers of killed tests", () => {
       for (const name of [dead, alive]) {
         const [, pid, rest] = name.split("-");
         const pins = newPinDir(bpf, rest, Number(pid));
-        mkdirSync(join(cgroupRoot(), name));
+        mkdirSync(join(cgroupRoot(), name, "inner"), { recursive: true });
         const fd = bpf.mapCreate({ mapType: 2, keySize: 4, valueSize: 4, maxEntries: 1, name: "skep_left" });
         bpf.objPin(fd, join(pins, "map"));
         bpf.close(fd);

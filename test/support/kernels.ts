@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "nod
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { describe, it } from "vitest";
-import { BpfError } from "../../src/abi/errno.ts";
+import { BpfError, EBUSY, EINVAL, ENOENT, ENOTEMPTY } from "../../src/abi/errno.ts";
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import { createKernel } from "../../src/net/create.ts";
@@ -36,14 +36,36 @@ export function sweep(bpf: LinuxBpf, only?: string): void {
     const pid = /^skep-(\d+)-/.exec(name)?.[1];
     return only === undefined ? pid !== undefined && !existsSync(`/proc/${pid}`) : name === only;
   };
-  for (const at of bpffsMounts()) if (isLeft(basename(at))) removePinDir(bpf, at);
+  for (const at of bpffsMounts()) if (isLeft(basename(at))) ifStillThere(() => removePinDir(bpf, at));
   let root: string;
   try {
     root = cgroupRoot();
   } catch {
     return;
   }
-  for (const name of readdirSync(root)) if (isLeft(name)) rmdirSync(join(root, name));
+  for (const name of readdirSync(root)) if (isLeft(name)) removeCgroups(join(root, name));
+}
+
+/** A cgroup and those below it. Processes that are about to end keep theirs until the next sweep. */
+function removeCgroups(path: string): void {
+  ifStillThere(() => {
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeCgroups(join(path, entry.name));
+    }
+    rmdirSync(path);
+  });
+}
+
+const GONE_OR_BUSY: ReadonlySet<number> = new Set([EBUSY, EINVAL, ENOENT, ENOTEMPTY]);
+
+/** Another test that starts now may be sweeping, too. */
+function ifStillThere(body: () => void): void {
+  try {
+    body();
+  } catch (e) {
+    const { errno } = e as { errno?: number };
+    if (errno === undefined || !GONE_OR_BUSY.has(Math.abs(errno))) throw e;
+  }
 }
 
 /** Calls the body with a Linux of its own, and closes what it opened. */

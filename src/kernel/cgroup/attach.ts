@@ -1,6 +1,6 @@
 /** Attaching to cgroups, by link and without. Source: kernel/bpf/cgroup.c. */
 import * as abi from "../../abi/bpf.ts";
-import { BpfError, EBADF, EINVAL, ENODEV } from "../../abi/errno.ts";
+import { BpfError, EBADF, EINVAL, ENOENT } from "../../abi/errno.ts";
 import { ATTACH_PLACES } from "../attach_types.ts";
 import type { Fd } from "../fd.ts";
 import type { Kernel } from "../kernel.ts";
@@ -17,15 +17,12 @@ const PROG_TYPES = [...new Set(CGROUP_TYPES.map(([, place]) => place.progType))]
 const LINK_FLAGS = abi.BPF_F_BEFORE | abi.BPF_F_AFTER | abi.BPF_F_ID | abi.BPF_F_LINK | abi.BPF_F_PREORDER;
 const BPF_F_QUERY_EFFECTIVE = 1;
 
-/** @throws EBADF what is no cgroup, ENODEV a removed one */
+/** cgroup_get_from_fd(). @throws EBADF what is no cgroup, ENOENT a removed one */
 function targetCgroup(task: Task, fd: Fd | undefined): Cgroup {
   const obj = fd === undefined ? undefined : task.fdTable.find(fd);
   if (obj?.kind !== "cgroup") throw new BpfError(EBADF, `fd ${fd ?? 0} is no cgroup`, { fd });
-  return task.cgroupAt(fd!);
-}
-
-function alive(cgroup: Cgroup): Cgroup {
-  if (cgroup.dead) throw new BpfError(ENODEV, `cgroup ${cgroup.cgroupId} was removed`, {});
+  const cgroup = task.cgroupAt(fd!);
+  if (cgroup.dead) throw new BpfError(ENOENT, `cgroup ${cgroup.cgroupId} was removed`, {});
   return cgroup;
 }
 
@@ -44,7 +41,7 @@ export function cgroupAttachPoint(kernel: Kernel): AttachPoint {
         replace = proc.progAt(replaceFd ?? (0 as Fd));
         if (replace.type !== prog.type) throw new BpfError(EINVAL, `program ${replace.id} is of another type`, {});
       }
-      const cgroup = alive(targetCgroup(proc, attr.targetFd));
+      const cgroup = targetCgroup(proc, attr.targetFd);
       if (attachType === abi.BPF_LSM_CGROUP && prog.facts.attachBtfId === 0) {
         throw new BpfError(EINVAL, `program '${prog.name}' names no function`, {});
       }
@@ -86,7 +83,7 @@ export function cgroupLinkType(kernel: Kernel): LinkType {
       if (flags & ~LINK_FLAGS) {
         throw new BpfError(EINVAL, `cgroup link: unknown flags 0x${(flags & ~LINK_FLAGS).toString(16)}`, { flags });
       }
-      const cgroup = alive(targetCgroup(proc, attr.targetFd));
+      const cgroup = targetCgroup(proc, attr.targetFd);
       const hook = hookFor(prog, attachType);
       const multi = { ...attr, flags: flags | abi.BPF_F_ALLOW_MULTI };
       progs.attach(proc, cgroup, hook, prog, link, undefined, multi);

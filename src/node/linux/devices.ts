@@ -9,6 +9,7 @@ import type { Sys } from "./sys.ts";
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
+const RTM_NEWADDR = 20;
 const RTM_NEWQDISC = 36;
 const RTM_NEWTFILTER = 44;
 const RTM_DELTFILTER = 45;
@@ -17,6 +18,10 @@ const RTM_GETTFILTER = 46;
 const IFINFOMSG = 16;
 const TCMSG = 20;
 const IFF_UP = 1;
+
+const AF_INET = 2;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
 
 const IFLA_IFNAME = 3;
 const IFLA_MASTER = 10;
@@ -132,6 +137,17 @@ export class Devices implements Disposable {
 
   setUp(ifindex: number, up = true): void {
     this.#netlink.change(`device ${ifindex}`, RTM_NEWLINK, ifinfo(ifindex, up ? IFF_UP : 0, IFF_UP), []);
+  }
+
+  /** An IPv4 address, and with it a route to its neighbours. @throws EEXIST */
+  addAddress(ifindex: number, addr: Uint8Array, prefixLen: number): void {
+    const fixed = new ByteWriter(8).u8(AF_INET).u8(prefixLen).u16(0).u32(ifindex).finish();
+    const list: Attr[] = [
+      [IFA_LOCAL, addr],
+      [IFA_ADDRESS, addr],
+    ];
+    const flags = NLM_F_CREATE | NLM_F_EXCL;
+    this.#netlink.change(`device ${ifindex}: address ${addr.join(".")}`, RTM_NEWADDR, fixed, list, flags);
   }
 
   setMaster(ifindex: number, master: number): void {

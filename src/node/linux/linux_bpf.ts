@@ -51,6 +51,7 @@ import { attachProg, detachProg, queryProgs } from "./attach.ts";
 import { objGet, objPin } from "./bpffs.ts";
 import { Commands } from "./command.ts";
 import { cpusThatAre } from "./cpus.ts";
+import { receiveFd, sendFd, socketPair } from "./fd_passing.ts";
 import { LinuxFs } from "./fs.ts";
 import { btfInfo, kindOf, linkInfo, needKind, progInfo } from "./info.ts";
 import { linkCreate, rawTracepointOpen } from "./links.ts";
@@ -390,6 +391,22 @@ export class LinuxBpf implements Bpf, Disposable {
     } finally {
       this.sys.call("close", pidFd);
     }
+  }
+
+  /** Gives an fd to whoever reads the other end of a Unix socket (SCM_RIGHTS). */
+  sendFd(socket: Fd, fd: Fd): void {
+    sendFd(this.sys, socket, fd);
+  }
+
+  /** Waits for an fd that sendFd() gave. */
+  receiveFd(socket: Fd): Fd {
+    return this.own(receiveFd(this.sys, socket));
+  }
+
+  /** Two Unix sockets, each the other's end. */
+  socketPair(): [Fd, Fd] {
+    const [a, b] = socketPair(this.sys);
+    return [this.own(a), this.own(b)];
   }
 
   // --- the kernel
