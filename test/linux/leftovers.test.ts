@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { cgroupRoot } from "../../src/node/linux/index.ts";
-import { bpffsMounts, newPinDir, sweep, whyNotLinux, withLinux } from "../support/kernels.ts";
+import { cgroupRoot, mountPoints } from "../../src/node/linux/index.ts";
+import { newPinDir, sweep, whyNotLinux, withLinux } from "../support/kernels.ts";
 
 /** The number of a process that has ended. */
 function deadPid(): number {
@@ -24,7 +24,7 @@ describe.skipIf(whyNotLinux)("leftovers of killed tests", () => {
         bpf.objPin(fd, join(pins, "map"));
         bpf.close(fd);
       }
-      const left = () => [...bpffsMounts().map((at) => basename(at)), ...readdirSync(cgroupRoot())];
+      const left = () => [...mountPoints("bpf").map((at) => basename(at)), ...readdirSync(cgroupRoot())];
       sweep(bpf);
       expect(left().filter((name) => name === dead || name === alive)).toEqual([alive, alive]);
       sweep(bpf, alive);

@@ -1,5 +1,5 @@
 /** Uprobes and tracepoints through perf events, as the loader attaches them by section. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
 import { assemble } from "../../src/isa/assemble.ts";
@@ -7,7 +7,7 @@ import { encode } from "../../src/isa/codec.ts";
 import type { Fd } from "../../src/kernel/bpf.ts";
 import type { LinuxBpf } from "../../src/node/linux/index.ts";
 import { u32 } from "../support/kernel.ts";
-import { whyNotLinux, withLinux } from "../support/kernels.ts";
+import { whyNotLinux, withLinux, withMount } from "../support/kernels.ts";
 
 const COUNT = `
   r6 = map[hits] ll
@@ -32,7 +32,8 @@ function counter(bpf: LinuxBpf, progType: number): { prog: Fd; hits: () => bigin
 }
 
 const noUprobe = whyNotLinux ?? (existsSync("/sys/bus/event_source/devices/uprobe") ? undefined : "no uprobes");
-const noTracefs = whyNotLinux ?? (existsSync("/sys/kernel/tracing/events") ? undefined : "tracefs is not mounted");
+const filesystems = whyNotLinux ? "" : readFileSync("/proc/filesystems", "utf8");
+const noTracefs = whyNotLinux ?? (filesystems.includes("\ttracefs") ? undefined : "this kernel has no tracefs");
 if (noUprobe) console.log(`uprobes are not tested: ${noUprobe}`);
 if (noTracefs) console.log(`tracepoints are not tested: ${noTracefs}`);
 
@@ -73,7 +74,8 @@ describe("perf events", () => {
   it.skipIf(noTracefs)("a tracepoint", () => {
     withLinux((bpf) => {
       const { prog, hits } = counter(bpf, abi.BPF_PROG_TYPE_TRACEPOINT);
-      const link = bpf.perfAttach(prog, { kind: "tracepoint", category: "syscalls", name: "sys_enter_bpf" });
+      const target = { kind: "tracepoint", category: "syscalls", name: "sys_enter_bpf" } as const;
+      const link = withMount(bpf, "tracefs", () => bpf.perfAttach(prog, target));
       bpf.mapInfo(bpf.mapCreate({ mapType: abi.BPF_MAP_TYPE_ARRAY, keySize: 4, valueSize: 8, maxEntries: 1 }));
       bpf.close(link);
       expect(hits()).toBeGreaterThan(0n);

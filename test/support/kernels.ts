@@ -4,7 +4,7 @@
  * What a body makes on Linux is closed afterwards with the process's fds; bpf file systems, devices and network
  * namespaces bear the name skep-PID-..., and what a killed test left is swept when the next one starts.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { describe, it } from "vitest";
@@ -12,9 +12,13 @@ import { BpfError, EBUSY, EINVAL, ENOENT, ENOTEMPTY } from "../../src/abi/errno.
 import type { Bpf } from "../../src/kernel/bpf.ts";
 import type { KernelOptions } from "../../src/kernel/kernel.ts";
 import { createKernel } from "../../src/net/create.ts";
-import { cgroupRoot, type LinuxBpf, linux } from "../../src/node/linux/index.ts";
+import { cgroupRoot, type LinuxBpf, linux, mountPoints } from "../../src/node/linux/index.ts";
 
 export type KernelName = "skep" | "linux";
+
+/** What tests mount. */
+const MOUNTED = ["bpf", "tracefs"];
+const GONE_OR_BUSY: ReadonlySet<number> = new Set([EBUSY, EINVAL, ENOENT, ENOTEMPTY]);
 
 /** Why Linux is not asked, or undefined. */
 export const whyNotLinux: string | undefined = (() => {
@@ -30,13 +34,13 @@ export const whyNotLinux: string | undefined = (() => {
 
 if (whyNotLinux) console.log(`tests on the running Linux are skipped: ${whyNotLinux}`);
 
-/** Unmounts the bpf file systems of dead tests and removes their cgroups; or those of that name. */
+/** Unmounts the file systems of dead tests and removes their cgroups; or those of that name. */
 export function sweep(bpf: LinuxBpf, only?: string): void {
   const isLeft = (name: string) => {
     const pid = /^skep-(\d+)-/.exec(name)?.[1];
     return only === undefined ? pid !== undefined && !existsSync(`/proc/${pid}`) : name === only;
   };
-  for (const at of bpffsMounts()) if (isLeft(basename(at))) ifStillThere(() => removePinDir(bpf, at));
+  for (const at of MOUNTED.flatMap(mountPoints)) if (isLeft(basename(at))) ifStillThere(() => removePinDir(bpf, at));
   let root: string;
   try {
     root = cgroupRoot();
@@ -55,8 +59,6 @@ function removeCgroups(path: string): void {
     rmdirSync(path);
   });
 }
-
-const GONE_OR_BUSY: ReadonlySet<number> = new Set([EBUSY, EINVAL, ENOENT, ENOTEMPTY]);
 
 /** Another test that starts now may be sweeping, too. */
 function ifStillThere(body: () => void): void {
@@ -83,17 +85,15 @@ export function withLinux<T>(body: (bpf: LinuxBpf) => T): T {
   return result;
 }
 
-/** Where bpf file systems are mounted. */
-export function bpffsMounts(): string[] {
-  const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
-  return lines.map((line) => line.split(" ")).flatMap(([, at, type]) => (type === "bpf" ? [at!] : []));
-}
-
 /** A bpf file system of its own, which the process mounts: a machine need not have one. */
 export function newPinDir(bpf: LinuxBpf, name = Math.random().toString(36).slice(2), pid = process.pid): string {
+  return newMount(bpf, "bpf", name, pid);
+}
+
+function newMount(bpf: LinuxBpf, type: string, name: string, pid: number): string {
   const dir = join(tmpdir(), `skep-${pid}-${name}`);
   mkdirSync(dir);
-  bpf.fs.mount(dir);
+  bpf.fs.mount(dir, { type });
   return dir;
 }
 
@@ -105,7 +105,12 @@ export function removePinDir(bpf: LinuxBpf, dir: string): void {
 
 /** A bpf file system for the time of a body. */
 export function withPins<T>(bpf: LinuxBpf, body: (dir: string) => T): T {
-  const dir = newPinDir(bpf);
+  return withMount(bpf, "bpf", body);
+}
+
+/** A file system of this kind for the time of a body. */
+export function withMount<T>(bpf: LinuxBpf, type: string, body: (dir: string) => T): T {
+  const dir = newMount(bpf, type, Math.random().toString(36).slice(2), process.pid);
   try {
     return body(dir);
   } finally {

@@ -39,8 +39,10 @@ export class LinuxFs implements BpfFs {
     this.#bpf = bpf;
   }
 
-  mount(at: string, options: MountOptions = {}): void {
-    this.#call(`mount ${at}`, "mount", "bpf", at, "bpf", options.readonly ? MS_RDONLY : 0, optionText(options));
+  /** @param options `type`: of another file system than bpffs */
+  mount(at: string, options: MountOptions & { readonly type?: string } = {}): void {
+    const { type = "bpf", readonly } = options;
+    this.#call(`mount ${at}`, "mount", type, at, type, readonly ? MS_RDONLY : 0, optionText(options));
   }
 
   bind(from: string, at: string, options: { readonly recursive?: boolean } = {}): void {

@@ -1,9 +1,9 @@
 /** Network namespaces and cgroups as fds. A namespace made here ends with the last fd, device reference and thread in it. */
-import { existsSync, readFileSync } from "node:fs";
 import { cString } from "../../abi/cstring.ts";
 import { BpfError, ENOENT } from "../../abi/errno.ts";
 import type { Fd } from "../../kernel/bpf.ts";
 import type { LinuxBpf } from "./linux_bpf.ts";
+import { mountPoints } from "./mounts.ts";
 
 const CLONE_NEWNET = 0x40000000;
 const O_CLOEXEC = 0o2000000;
@@ -52,8 +52,7 @@ export function inNetns<T>(bpf: LinuxBpf, netns: Fd, body: () => T): T {
 
 /** Where cgroup v2 is mounted. @throws ENOENT */
 export function cgroupRoot(): string {
-  const mounts = existsSync("/proc/mounts") ? readFileSync("/proc/mounts", "utf8").split("\n") : [];
-  const found = mounts.map((line) => line.split(" ")).find((w) => w[2] === "cgroup2");
-  if (!found) throw new BpfError(ENOENT, "no cgroup v2 is mounted");
-  return found[1];
+  const [found] = mountPoints("cgroup2");
+  if (found === undefined) throw new BpfError(ENOENT, "no cgroup v2 is mounted");
+  return found;
 }

@@ -8,6 +8,7 @@ import { cString } from "../../abi/cstring.ts";
 import { BpfError, EINVAL, ENOENT } from "../../abi/errno.ts";
 import type { Fd, PerfTarget } from "../../kernel/bpf.ts";
 import type { LinuxBpf } from "./linux_bpf.ts";
+import { mountPoints } from "./mounts.ts";
 import {
   openPerfEvent,
   PERF_EVENT_IOC_ENABLE,
@@ -17,7 +18,6 @@ import {
 } from "./perf_event.ts";
 import { fileOffsetOf } from "./uprobe_symbol.ts";
 
-const TRACEFS = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 const SYSTEM_WIDE = { pid: -1, cpu: 0 };
 
 interface Event {
@@ -82,11 +82,11 @@ function probe(pmu: "kprobe" | "uprobe", name: string, offset: number, retprobe 
 }
 
 function tracepointId(category: string, name: string): number {
-  const files = TRACEFS.map((dir) => `${dir}/events/${category}/${name}/id`);
-  const file = files.find((f) => existsSync(f));
+  // debugfs mounts a tracefs when someone looks
+  const dirs = [...mountPoints("tracefs"), ...mountPoints("debugfs").map((dir) => `${dir}/tracing`)];
+  const file = dirs.map((dir) => `${dir}/events/${category}/${name}/id`).find((f) => existsSync(f));
   if (file !== undefined) return Number(readFileSync(file, "utf8"));
-  const mounted = TRACEFS.some((dir) => existsSync(`${dir}/events`));
-  const why = mounted ? "there is no such tracepoint" : `tracefs is not mounted on ${TRACEFS[0]}`;
+  const why = dirs.length ? "there is no such tracepoint" : "tracefs is not mounted";
   throw new BpfError(ENOENT, `tracepoint ${category}/${name}: ${why}`, { category, name });
 }
 
