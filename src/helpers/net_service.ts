@@ -7,6 +7,8 @@ export interface NetService {
   cloneRedirect(skb: number, ifindex: number, ingress: boolean): number;
   /** Takes bpf_redirect_neigh's next hop (struct bpf_redir_neigh, or empty) for the packet that runs. */
   setNeighbour(nexthop: Uint8Array): void;
+  /** The packet record behind a struct sk_buff that a netfilter program was given; 0 = none. */
+  skbRecord(skb: number): number;
   route(query: RouteQuery): RouteAnswer;
   /** Address of a struct bpf_sock, referenced for the program, or 0. */
   findSocket(query: SocketQuery): number;

@@ -6,7 +6,7 @@
  * the target cannot go away while the link lives.
  */
 import { BPF_STRUCT_OPS } from "../abi/bpf.ts";
-import { BpfError, EINVAL, ENOLINK, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
+import { BpfError, EINVAL, ENOLINK, EOPNOTSUPP, EPERM, type Errno } from "../abi/errno.ts";
 import type { LinkCreateAttr, LinkInfo } from "./bpf.ts";
 import type { Readable } from "./bpffs/readable.ts";
 import type { Kernel } from "./kernel.ts";
@@ -47,6 +47,10 @@ export interface LinkType {
   readonly attachTypes?: readonly number[];
   /** Members of info() once the target is gone or the link is detached; default ifindex 0. */
   readonly gone?: Partial<LinkInfo>;
+  /** Members of info() stay when the link is detached. */
+  readonly keepsInfo?: true;
+  /** What every update of a link of this type gives. */
+  readonly updateErrno?: Errno;
   /** An update with the program that is there counts as a change: the revision rises. */
   readonly replacesSame?: true;
   /** Checks the program and makes the attachment, which calls link.targetGone() if its target disappears. */
@@ -75,6 +79,8 @@ export class Link extends KObject {
   readonly hold: boolean;
   #prog: Prog | undefined;
   #attachment: Attachment | undefined;
+  /** Info of a link that was detached, where its type keeps it. */
+  #kept: Partial<LinkInfo> | undefined;
   readonly #kernel: Kernel;
 
   /** @param prog  absent for links of struct_ops, which have a map */
@@ -108,7 +114,7 @@ export class Link extends KObject {
       progId: this.#prog?.id ?? 0,
       attachType: this.attachType,
       ...this.#attachment?.info(),
-      ...(this.defunct ? (this.type.gone ?? { ifindex: 0 }) : {}),
+      ...(this.defunct ? (this.#kept ?? this.type.gone ?? { ifindex: 0 }) : {}),
     };
   }
 
@@ -128,6 +134,8 @@ export class Link extends KObject {
 
   update(prog: Prog, oldProg: Prog | undefined): void {
     const at = this.#attachment;
+    const { updateErrno } = this.type;
+    if (updateErrno) throw new BpfError(updateErrno, `link ${this.id}: its program stays`, { link: this.id });
     if (!at) throw new BpfError(ENOLINK, `link ${this.id}: its target is gone`, { link: this.id });
     if (!at.update)
       throw new BpfError(EINVAL, `link ${this.id}: links of this type cannot be updated`, { link: this.id });
@@ -193,6 +201,7 @@ export class Link extends KObject {
     // Said of where it was.
     const info = this.info();
     const at = this.#attachment;
+    if (this.type.keepsInfo) this.#kept = at?.info();
     this.#attachment = undefined;
     at?.detach();
     this.#tell(what, info);

@@ -47,7 +47,6 @@ const READ_ONLY_SKB = new Set<number>([
   BPF_PROG_TYPE_CGROUP_SKB,
   BPF_PROG_TYPE_LWT_IN,
   BPF_PROG_TYPE_LWT_OUT,
-  BPF_PROG_TYPE_NETFILTER,
   BPF_PROG_TYPE_SK_REUSEPORT,
   BPF_PROG_TYPE_SOCKET_FILTER,
 ]);
@@ -58,7 +57,10 @@ const BODIES: Readonly<Record<string, Body>> = {
   bpf_iter_num_destroy: { abi: "p:v", core: "iter_num_destroy" },
   bpf_dynptr_from_skb: {
     abi: "pqp:i",
-    bind: ({ progType }) => ({ core: READ_ONLY_SKB.has(progType) ? "dynptr_from_skb_rdonly" : "dynptr_from_skb" }),
+    bind: ({ progType }) =>
+      progType === BPF_PROG_TYPE_NETFILTER
+        ? { call: dynptrFromSkBuff }
+        : { core: READ_ONLY_SKB.has(progType) ? "dynptr_from_skb_rdonly" : "dynptr_from_skb" },
   },
   bpf_dynptr_from_skb_meta: { abi: "pqp:i", core: "dynptr_from_skb_meta" },
   bpf_dynptr_from_xdp: { abi: "pqp:i", core: "dynptr_from_xdp" },
@@ -128,6 +130,17 @@ function streamPrintk(
   const end = rt.memory.u8.indexOf(0, at);
   const text = formatBpf(rt.memory, at, Math.min(end - at + 1, MAX_FORMAT), args);
   return typeof text === "number" ? text : streams.write(stream, text);
+}
+
+interface SkbExports {
+  dynptr_from_skb_rdonly(skb: number, flags: bigint, ptr: number): number;
+}
+
+/** Netfilter programs hold a struct sk_buff; the packet is in the record behind it. */
+function dynptrFromSkBuff(rt: Runtime, skb: number, lo: number, hi: number, ptr: number): number {
+  const record = rt.services.net.skbRecord(skb >>> 0);
+  const flags = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+  return rt.memory.exports<SkbExports>().dynptr_from_skb_rdonly(record, flags, ptr);
 }
 
 interface CopyExports {

@@ -10,6 +10,7 @@ import { Kernel, type KernelOptions } from "../kernel/kernel.ts";
 import type { NetNs } from "../kernel/netns.ts";
 import type { NetDevice } from "./device.ts";
 import type { Net } from "./net.ts";
+import { netfilterLinkType } from "./netfilter.ts";
 import { Nets } from "./nets.ts";
 import { tcxAttachPoint, tcxLinkType, tcxRoots } from "./tcx.ts";
 import { testRunners } from "./test_run.ts";
@@ -26,6 +27,7 @@ export class NetKernel extends Kernel {
     Object.assign(this.testRunners, testRunners(this.nets));
     this.linkTypes.register(xdpLinkType(this.nets));
     this.linkTypes.register(tcxLinkType(this.nets));
+    this.linkTypes.register(netfilterLinkType(this.nets));
     this.attachPoints.register(tcxAttachPoint(this.nets));
     this.roots.push(() => xdpRoots(this.nets.devices()));
     this.roots.push(() => [...this.nets.devices()].flatMap((device) => [...tcxRoots(device)]));

@@ -21,10 +21,12 @@ import type { NetNs } from "../kernel/netns.ts";
 import type { Prog } from "../kernel/prog.ts";
 import { dropSlots } from "../maps/slots.ts";
 import { type DeviceOptions, NetDevice } from "./device.ts";
+import { Netfilter, NF_INET } from "./netfilter.ts";
 import type { Nets, Pending } from "./nets.ts";
 import { type Redirect, readRedirect, saveRedirect, xdpTargets } from "./redirect.ts";
 import { Routes } from "./route.ts";
 import { Skb } from "./skb.ts";
+import type { DropReason } from "./skb_life.ts";
 import { Sockets } from "./sock.ts";
 import { Inet } from "./socket/inet.ts";
 import { releaseTcx } from "./tcx.ts";
@@ -64,6 +66,7 @@ export class Net implements NetService {
   readonly routes = new Routes();
   readonly sockets: Sockets;
   readonly inet = new Inet(this);
+  readonly netfilter = new Netfilter(this);
   readonly #devices = new Map<number, NetDevice>();
   #nextIfindex = 1;
   readonly #cookie: bigint;
@@ -287,19 +290,22 @@ export class Net implements NetService {
 
   #ingressNow(device: NetDevice, packet: Uint8Array, meta?: Uint8Array): void {
     const life = this.nets.skbs.alloc(device, packet, "in");
-    let out: Uint8Array | TcEnd = "dropped";
+    let drop: DropReason | undefined = "SKB_DROP_REASON_TC_INGRESS";
     try {
-      out = this.#runTcx(device, device.ingress, packet, meta);
-      if (typeof out !== "string") this.#deliver(device, out);
+      const out = this.#runTcx(device, device.ingress, packet, meta);
+      if (out !== "dropped") drop = undefined;
+      if (typeof out !== "string" && !this.#deliver(device, out)) drop = "SKB_DROP_REASON_NETFILTER_DROP";
     } finally {
-      if (out === "dropped") life?.drop("SKB_DROP_REASON_TC_INGRESS");
+      if (drop) life?.drop(drop);
       else life?.consume();
     }
   }
 
-  #deliver(device: NetDevice, packet: Uint8Array): void {
+  /** False when netfilter drops it. */
+  #deliver(device: NetDevice, packet: Uint8Array): boolean {
     device.delivered.push(packet);
-    this.inet.receive(device, packet);
+    if (!this.netfilter.passes(NF_INET.preRouting, packet, { in: device })) return false;
+    return this.inet.receive(device, packet);
   }
 
   #egressNow(device: NetDevice, packet: Uint8Array): void {
@@ -435,6 +441,10 @@ export class Net implements NetService {
 
   setNeighbour(nexthop: Uint8Array): void {
     this.#nexthop = nexthop;
+  }
+
+  skbRecord(skb: number): number {
+    return this.netfilter.recordOf(skb);
   }
 
   route(query: RouteQuery): RouteAnswer {

@@ -22,7 +22,11 @@ import type { VAddr } from "../memory/memory.ts";
 import type { NetDevice } from "./device.ts";
 
 /** enum skb_drop_reason of Linux 6.18, by name: its numbers differ between kernels. */
-export type DropReason = "SKB_DROP_REASON_NOT_SPECIFIED" | "SKB_DROP_REASON_TC_INGRESS" | "SKB_DROP_REASON_TC_EGRESS";
+export type DropReason =
+  | "SKB_DROP_REASON_NOT_SPECIFIED"
+  | "SKB_DROP_REASON_TC_INGRESS"
+  | "SKB_DROP_REASON_TC_EGRESS"
+  | "SKB_DROP_REASON_NETFILTER_DROP";
 
 const FUNCS = ["__alloc_skb", "consume_skb", "sk_skb_reason_drop"] as const;
 const TRACEPOINTS = ["kfree_skb", "consume_skb", "netif_receive_skb", "net_dev_queue", "net_dev_xmit"] as const;

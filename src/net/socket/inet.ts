@@ -11,6 +11,7 @@ import { BpfError, EMSGSIZE, ENETUNREACH } from "../../abi/errno.ts";
 import { ETH_HLEN } from "../../helpers/packet_layout.ts";
 import type { NetDevice } from "../device.ts";
 import { LOOPBACK_IFINDEX, type Net } from "../net.ts";
+import { NF_INET } from "../netfilter.ts";
 import type { UdpSocket } from "./udp.ts";
 
 export interface Endpoint {
@@ -103,16 +104,25 @@ export class Inet {
     return out;
   }
 
-  /** A frame reached the stack: the socket that it is for gets it. */
-  receive(device: NetDevice, frame: Uint8Array): void {
-    if (this.#udp.size === 0 || frame.length < ETH_HLEN + IP_HLEN + UDP_HLEN) return;
+  /** A frame reached the stack: the socket that it is for gets it. @returns false where netfilter drops it */
+  receive(device: NetDevice, frame: Uint8Array): boolean {
+    const { netfilter } = this.#net;
+    if (this.#udp.size === 0 && netfilter.idle) return true;
+    const ipv4 = frame.length >= ETH_HLEN + IP_HLEN && frame[12] === 8 && frame[13] === 0;
+    if (!ipv4 || !this.isLocal(frame.subarray(30, 34))) return true;
+    if (!netfilter.passes(NF_INET.localIn, frame, { in: device })) return false;
+    this.#deliver(device, frame);
+    return true;
+  }
+
+  #deliver(device: NetDevice, frame: Uint8Array): void {
+    if (frame.length < ETH_HLEN + IP_HLEN + UDP_HLEN) return;
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
-    const plain = view.getUint16(12) === 0x0800 && frame[14] === 0x45 && frame[23] === IPPROTO_UDP;
+    const plain = frame[14] === 0x45 && frame[23] === IPPROTO_UDP;
     const end = ETH_HLEN + IP_HLEN + view.getUint16(38);
     if (!plain || end > frame.length || end < ETH_HLEN + IP_HLEN + UDP_HLEN) return;
     const from = { addr: frame.slice(26, 30), port: view.getUint16(34) };
     const to = { addr: frame.slice(30, 34), port: view.getUint16(36) };
-    if (!this.isLocal(to.addr)) return;
     const data = frame.slice(ETH_HLEN + IP_HLEN + UDP_HLEN, end);
     this.#find(from, to)?.deliver(device, frame, { data, from });
   }

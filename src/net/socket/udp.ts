@@ -18,6 +18,7 @@ import {
   EDESTADDRREQ,
   EINVAL,
   ENOBUFS,
+  EPERM,
   type Errno,
 } from "../../abi/errno.ts";
 import type { Cgroup } from "../../kernel/cgroup/cgroup.ts";
@@ -25,6 +26,7 @@ import { type CgroupVerdict, effectiveProgs, egressResult, runCgroupProgs } from
 import { KObject } from "../../kernel/objects.ts";
 import type { NetDevice } from "../device.ts";
 import type { Net } from "../net.ts";
+import { NF_INET } from "../netfilter.ts";
 import { Skb } from "../skb.ts";
 import type { Socket } from "../sock.ts";
 import { ANY, type Endpoint, same } from "./inet.ts";
@@ -112,6 +114,10 @@ export class UdpSocket extends KObject {
     if (!this.local.port) this.#take({ addr: ANY, port: 0 });
     const addr = same(this.local.addr, ANY) ? src : this.local.addr;
     const frame = inet.frame(device, mac, { addr, port: this.local.port }, to, data);
+    for (const hook of [NF_INET.localOut, NF_INET.postRouting]) {
+      if (!this.net.netfilter.passes(hook, frame, { out: device }))
+        throw new BpfError(EPERM, "sendto: a netfilter program drops it", {});
+    }
     const result = egressResult(this.#skbHook(abi.BPF_CGROUP_INET_EGRESS, device, frame, true));
     if (result < 0) throw refused(result, "sendto");
     // NET_XMIT_DROP; net_xmit_errno().
