@@ -1,7 +1,7 @@
 /** Netfilter links, on skep and on the running Linux: what they refuse, what they say, which packets meet them. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import * as abi from "../../src/abi/bpf.ts";
 import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
 import { Process } from "../../src/kernel/process.ts";
@@ -10,8 +10,8 @@ import type { NetKernel } from "../../src/net/create.ts";
 import { SocketView } from "../../src/net/socket/view.ts";
 import { Devices, inNetns, type LinuxBpf, newNetns } from "../../src/node/linux/index.ts";
 import { outcome } from "../support/bpffs.ts";
-import { load } from "../support/kernel.ts";
-import { type OnKernelsOptions, onKernels } from "../support/kernels.ts";
+import { load, withKernel } from "../support/kernel.ts";
+import { onKernels } from "../support/kernels.ts";
 
 const IPV4 = 2;
 const IPV6 = 10;
@@ -57,9 +57,9 @@ const ATTACH: readonly Row[] = [
   ["two mistakes: flag before priority", "EOPNOTSUPP", { flags: 2, priority: FIRST }],
 ];
 
-/** In a namespace of its own, in which the caller is. */
-function inOwn(title: string, body: (bpf: Bpf) => void, options: OnKernelsOptions = {}): void {
-  const test = (bpf: Bpf) => {
+/** Calls the body in a namespace of its own. */
+function inOwn(body: (bpf: Bpf) => void): (bpf: Bpf) => void {
+  return (bpf) => {
     if (bpf instanceof Process) {
       const netns = bpf.kernel.newNetns();
       bpf.setNetns(netns);
@@ -70,42 +70,47 @@ function inOwn(title: string, body: (bpf: Bpf) => void, options: OnKernelsOption
       inNetns(bpf as LinuxBpf, netns, () => body(bpf));
     }
   };
-  onKernels(title, test, options);
 }
 
-inOwn("netfilter: where links may be", (bpf) => {
-  const prog = accept(bpf);
-  for (const [what, wanted, where] of ATTACH)
-    expect(
-      outcome(() => bpf.close(link(bpf, prog, where))),
-      what,
-    ).toEqual(wanted);
-});
+onKernels(
+  "netfilter: where links may be",
+  inOwn((bpf) => {
+    const prog = accept(bpf);
+    for (const [what, wanted, where] of ATTACH)
+      expect(
+        outcome(() => bpf.close(link(bpf, prog, where))),
+        what,
+      ).toEqual(wanted);
+  }),
+);
 
-inOwn("netfilter: a link's life", (bpf) => {
-  const [one, two] = [accept(bpf), accept(bpf)];
-  const first = link(bpf, one, { priority: -5 });
-  const { type, progId, attachType, netfilter } = bpf.linkInfo(first);
-  expect([type, progId, attachType, netfilter]).toEqual([
-    abi.BPF_LINK_TYPE_NETFILTER,
-    bpf.progInfo(one).id,
-    abi.BPF_NETFILTER,
-    { pf: IPV4, hooknum: LOCAL_IN, priority: -5, flags: 0 },
-  ]);
-  const steps: readonly (readonly [string, unknown, () => unknown])[] = [
-    ["the same priority", "EBUSY", () => link(bpf, two, { priority: -5 })],
-    ["the same program, another priority", undefined, () => bpf.close(link(bpf, one, { priority: -4 }))],
-    ["the same priority at another hook", undefined, () => bpf.close(link(bpf, two, { priority: -5, hooknum: 2 }))],
-    ["update", "EOPNOTSUPP", () => bpf.linkUpdate(first, two)],
-    ["update with itself", "EOPNOTSUPP", () => bpf.linkUpdate(first, one)],
-    ["detach", undefined, () => bpf.linkDetach(first)],
-    ["detach again", undefined, () => bpf.linkDetach(first)],
-    ["info after that", { pf: IPV4, hooknum: LOCAL_IN, priority: -5, flags: 0 }, () => bpf.linkInfo(first).netfilter],
-    ["the priority is free", undefined, () => bpf.close(link(bpf, two, { priority: -5 }))],
-    ["update after that", "EOPNOTSUPP", () => bpf.linkUpdate(first, two)],
-  ];
-  for (const [what, wanted, call] of steps) expect(outcome(call), what).toEqual(wanted);
-});
+onKernels(
+  "netfilter: a link's life",
+  inOwn((bpf) => {
+    const [one, two] = [accept(bpf), accept(bpf)];
+    const first = link(bpf, one, { priority: -5 });
+    const { type, progId, attachType, netfilter } = bpf.linkInfo(first);
+    expect([type, progId, attachType, netfilter]).toEqual([
+      abi.BPF_LINK_TYPE_NETFILTER,
+      bpf.progInfo(one).id,
+      abi.BPF_NETFILTER,
+      { pf: IPV4, hooknum: LOCAL_IN, priority: -5, flags: 0 },
+    ]);
+    const steps: readonly (readonly [string, unknown, () => unknown])[] = [
+      ["the same priority", "EBUSY", () => link(bpf, two, { priority: -5 })],
+      ["the same program, another priority", undefined, () => bpf.close(link(bpf, one, { priority: -4 }))],
+      ["the same priority at another hook", undefined, () => bpf.close(link(bpf, two, { priority: -5, hooknum: 2 }))],
+      ["update", "EOPNOTSUPP", () => bpf.linkUpdate(first, two)],
+      ["update with itself", "EOPNOTSUPP", () => bpf.linkUpdate(first, one)],
+      ["detach", undefined, () => bpf.linkDetach(first)],
+      ["detach again", undefined, () => bpf.linkDetach(first)],
+      ["info after that", { pf: IPV4, hooknum: LOCAL_IN, priority: -5, flags: 0 }, () => bpf.linkInfo(first).netfilter],
+      ["the priority is free", undefined, () => bpf.close(link(bpf, two, { priority: -5 }))],
+      ["update after that", "EOPNOTSUPP", () => bpf.linkUpdate(first, two)],
+    ];
+    for (const [what, wanted, call] of steps) expect(outcome(call), what).toEqual(wanted);
+  }),
+);
 
 /** Linux ends a namespace in a work queue. */
 const LATER = 1000;
@@ -290,6 +295,6 @@ for (const { what, drops = [], swapped, gives, met } of PACKETS) {
     );
     obj.close();
   };
-  inOwn(`netfilter: ${what}`, test, noPython ? { notLinux: noPython } : {});
-  inOwn(`netfilter, interpreted: ${what}`, test, { engine: "interp", notLinux: "an engine of skep" });
+  onKernels(`netfilter: ${what}`, inOwn(test), noPython ? { notLinux: noPython } : {});
+  it(`netfilter: ${what} (interp)`, () => withKernel((_, proc) => inOwn(test)(proc), { engine: "interp" }));
 }

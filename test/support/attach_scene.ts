@@ -52,12 +52,17 @@ export class AttachScene {
 
   // --- cgroups
 
-  #path(rel: string): string {
+  /** Below the root of all cgroups. */
+  path(rel: string): string {
     return rel ? `${this.#base}/${rel}` : this.#base;
   }
 
+  cgroupFd(rel: string): Fd {
+    return this.#cgroups.get(rel)!;
+  }
+
   mkdir(rel: string): void {
-    const path = this.#path(rel);
+    const path = this.path(rel);
     if (this.bpf instanceof Process) {
       const { cgroups } = this.bpf.kernel;
       const at = path.lastIndexOf("/");
@@ -74,8 +79,8 @@ export class AttachScene {
   rmdir(rel: string): void {
     if (this.bpf instanceof Process) {
       const { cgroups } = this.bpf.kernel;
-      cgroups.remove(cgroups.byPath(this.#path(rel))!);
-    } else rmdirSync(join(cgroupRoot(), this.#path(rel)));
+      cgroups.remove(cgroups.byPath(this.path(rel))!);
+    } else rmdirSync(join(cgroupRoot(), this.path(rel)));
     this.#paths.splice(this.#paths.indexOf(rel), 1);
   }
 

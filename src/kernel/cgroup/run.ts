@@ -7,6 +7,7 @@
  * Source   bpf_prog_run_array_cg() in kernel/bpf/cgroup.c.
  */
 import { EPERM } from "../../abi/errno.ts";
+import type { Memory } from "../../memory/memory.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Prog } from "../prog.ts";
 import type { Cgroup } from "./cgroup.ts";
@@ -36,6 +37,8 @@ export interface CgroupRunOptions {
   /** The hook has more than one bit of result: egress, bind, connect. */
   readonly bits?: boolean;
   readonly attachBtfId?: number;
+  /** Address of the member of the context that is the result, too: s32, which programs may read and write. */
+  readonly retvalAt?: number;
 }
 
 const ALLOWED: CgroupVerdict = { retval: 0, bits: 0 };
@@ -51,11 +54,12 @@ export function runCgroupProgs(
   ctx: number | ((prog: Prog) => number),
   options: CgroupRunOptions = {},
 ): CgroupVerdict {
-  const { retval: first = 0, bits: hasBits = false } = options;
+  const { retval: first = 0, bits: hasBits = false, retvalAt } = options;
   const list = effectiveProgs(kernel, cgroup, attachType, options.attachBtfId);
   if (list.length === 0) return first === 0 ? ALLOWED : { retval: first, bits: 0 };
   const outer = kernel.cgroupRun;
-  const run = { retval: first };
+  const run = retvalAt ? retvalIn(kernel.memory, retvalAt) : { retval: first };
+  run.retval = first;
   kernel.cgroupRun = run;
   let bits = 0;
   try {
@@ -73,6 +77,18 @@ export function runCgroupProgs(
     kernel.cgroupRun = outer;
   }
   return { retval: run.retval, bits };
+}
+
+/** The helpers and the member of the context are the same result. */
+function retvalIn(memory: Memory, addr: number): { retval: number } {
+  return {
+    get retval() {
+      return memory.readU32(addr) | 0;
+    },
+    set retval(value) {
+      memory.writeU32(addr, value);
+    },
+  };
 }
 
 /** NET_XMIT_* of egress programs, which may ask for congestion (bit 1). */

@@ -2,11 +2,11 @@
  * A UDP socket: an fd that belongs to the cgroup and the network namespace of the process that made it, and calls the
  * cgroup's programs.
  *
- * Hooks    sock_create, bind4 and post_bind4, connect4, sendmsg4, recvmsg4, skb ingress and egress, sock_release.
+ * Hooks    sock_create, bind4 and post_bind4, connect4, sendmsg4, recvmsg4, skb ingress and egress, getsockopt and
+ *          setsockopt (sockopt.ts), sock_release.
  * Errors   what a program says, else EPERM where one says no; EADDRNOTAVAIL an address of another machine, EACCES a port
  *          below 1024 without uid 0, EINVAL bound already, EADDRINUSE, EAGAIN nothing came, EDESTADDRREQ no destination.
  * Source   net/ipv4/{af_inet,udp,datagram}.c, include/linux/bpf-cgroup.h.
- * Differs  getsockopt and setsockopt hooks are not called: sockets here have no options.
  */
 import * as abi from "../../abi/bpf.ts";
 import {
@@ -30,6 +30,8 @@ import { NF_INET } from "../netfilter.ts";
 import { Skb } from "../skb.ts";
 import type { Socket } from "../sock.ts";
 import { ANY, type Endpoint, same } from "./inet.ts";
+import { SockOptions } from "./options.ts";
+import { getsockopt, type SockoptCall, setsockopt } from "./sockopt.ts";
 
 export interface Datagram {
   readonly data: Uint8Array;
@@ -52,6 +54,7 @@ export class UdpSocket extends KObject {
   readonly cgroup: Cgroup;
   local: Endpoint = { addr: ANY, port: 0 };
   remote: Endpoint | undefined;
+  readonly #options = new SockOptions();
   readonly #queue: Datagram[] = [];
   #sock: Socket;
   #live = true;
@@ -136,6 +139,19 @@ export class UdpSocket extends KObject {
     if (!next) throw new BpfError(EAGAIN, "recvfrom: nothing has arrived", {});
     const { end } = this.#addrHook(abi.BPF_CGROUP_UDP4_RECVMSG, next.from, false);
     return { data: next.data, from: end };
+  }
+
+  setsockopt(level: number, optname: number, value: Uint8Array, netAdmin: boolean): void {
+    setsockopt(this.#sockopt(level, optname, netAdmin), value);
+  }
+
+  getsockopt(level: number, optname: number, optlen: number): Uint8Array {
+    return getsockopt(this.#sockopt(level, optname, false), optlen);
+  }
+
+  #sockopt(level: number, optname: number, netAdmin: boolean): SockoptCall {
+    const { net, cgroup } = this;
+    return { net, cgroup, sk: this.#sock.addr, options: this.#options, netAdmin, level, optname };
   }
 
   /** Takes a local end; port 0 is one that is free. @throws EADDRINUSE */

@@ -57,6 +57,17 @@ export class SocketView {
     return this.#proc.as(() => this.#at(fd).receive());
   }
 
+  /** @param value of the option, an int for those that the stack has */
+  setsockopt(fd: Fd, level: number, optname: number, value: Uint8Array): void {
+    const { caps } = this.#proc;
+    this.#proc.as(() => this.#at(fd).setsockopt(level, optname, value, caps.netAdmin));
+  }
+
+  /** @param optlen bytes that the caller has room for. @returns at most as many */
+  getsockopt(fd: Fd, level: number, optname: number, optlen: number): Uint8Array {
+    return this.#proc.as(() => this.#at(fd).getsockopt(level, optname, optlen));
+  }
+
   getsockname(fd: Fd): Endpoint {
     return this.#at(fd).local;
   }
