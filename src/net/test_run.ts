@@ -15,6 +15,7 @@ import type { Net } from "./net.ts";
 import type { Nets } from "./nets.ts";
 import { SKB_PAD, Skb } from "./skb.ts";
 import { fillSock, SOCK_BYTES } from "./sock.ts";
+import { SK_LOOKUP, SK_LOOKUP_BYTES, SK_PASS } from "./socket/sk_lookup.ts";
 import { MAX_FRAG_BYTES, PAGE_SIZE, XdpBuff } from "./xdp_buff.ts";
 
 const NOTHING = new Uint8Array();
@@ -355,14 +356,6 @@ function runFlowDissector(kernel: Kernel, prog: Prog, attr: TestRunAttr): TestRu
 
 // --- sk_lookup
 
-/** struct bpf_sk_lookup. */
-const SK_LOOKUP_BYTES = 72;
-const LOOKUP_SK = 0;
-const LOOKUP_FAMILY = 8;
-const LOOKUP_LOCAL_PORT = 60;
-const LOOKUP_INGRESS_IFINDEX = 64;
-const SK_PASS = 1;
-
 /** ctx_in says which connection arrives; ctx_out has the cookie of the socket that the program chose, or 0. */
 function runSkLookup(net: Net, kernel: Kernel, prog: Prog, attr: TestRunAttr): TestRunResult {
   if (attr.flags || attr.cpu || attr.batchSize || attr.dataIn?.length || attr.dataSizeOut) {
@@ -370,12 +363,12 @@ function runSkLookup(net: Net, kernel: Kernel, prog: Prog, attr: TestRunAttr): T
   }
   const ctx = ctxInit(prog, attr, SK_LOOKUP_BYTES);
   if (!ctx) return refuse(prog, "sk_lookup programs need ctx_in");
-  if (ctx.subarray(LOOKUP_SK, LOOKUP_SK + 8).some((b) => b !== 0)) refuse(prog, "ctx_in names a socket");
-  if (ctx.subarray(LOOKUP_INGRESS_IFINDEX).some((b) => b !== 0))
+  if (ctx.subarray(SK_LOOKUP.sk, SK_LOOKUP.sk + 8).some((b) => b !== 0)) refuse(prog, "ctx_in names a socket");
+  if (ctx.subarray(SK_LOOKUP.ingressIfindex).some((b) => b !== 0))
     refuse(prog, "ctx_in sets more than addresses and ports");
-  const port = u32At(ctx, LOOKUP_LOCAL_PORT);
+  const port = u32At(ctx, SK_LOOKUP.localPort);
   if (port > 0xffff) throw new BpfError(ERANGE, `test run of '${prog.name}': local_port ${port}`, { port });
-  const family = u32At(ctx, LOOKUP_FAMILY) & 0xffff;
+  const family = u32At(ctx, SK_LOOKUP.family) & 0xffff;
   if (family !== 2 && family !== 10) {
     throw new BpfError(EAFNOSUPPORT, `test run of '${prog.name}': family ${family}; wanted AF_INET or AF_INET6`, {
       family,
@@ -385,10 +378,10 @@ function runSkLookup(net: Net, kernel: Kernel, prog: Prog, attr: TestRunAttr): T
   const addr = memory.alloc(SK_LOOKUP_BYTES);
   try {
     memory.writeBytes(addr, ctx);
-    const run = runRepeated(kernel, prog, addr, attr, () => memory.writeU64(addr + LOOKUP_SK, 0n));
+    const run = runRepeated(kernel, prog, addr, attr, () => memory.writeU64(addr + SK_LOOKUP.sk, 0n));
     // A socket counts only when the program lets the connection pass.
-    const chosen = run.retval === SK_PASS ? memory.readU32(addr + LOOKUP_SK) : 0;
-    new DataView(ctx.buffer).setBigUint64(LOOKUP_SK, chosen ? net.socketCookie(chosen) : 0n, true);
+    const chosen = run.retval === SK_PASS ? memory.readU32(addr + SK_LOOKUP.sk) : 0;
+    new DataView(ctx.buffer).setBigUint64(SK_LOOKUP.sk, chosen ? net.socketCookie(chosen) : 0n, true);
     return finish(prog, attr, run, NOTHING, ctx);
   } finally {
     memory.free(addr);

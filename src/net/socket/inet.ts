@@ -12,6 +12,7 @@ import { ETH_HLEN } from "../../helpers/packet_layout.ts";
 import type { NetDevice } from "../device.ts";
 import { LOOPBACK_IFINDEX, type Net } from "../net.ts";
 import { NF_INET } from "../netfilter.ts";
+import { hasSkLookup, skLookupPasses } from "./sk_lookup.ts";
 import type { UdpSocket } from "./udp.ts";
 
 export interface Endpoint {
@@ -107,7 +108,7 @@ export class Inet {
   /** A frame reached the stack: the socket that it is for gets it. @returns false where netfilter drops it */
   receive(device: NetDevice, frame: Uint8Array): boolean {
     const { netfilter } = this.#net;
-    if (this.#udp.size === 0 && netfilter.idle) return true;
+    if (this.#udp.size === 0 && netfilter.idle && !hasSkLookup(this.#net)) return true;
     const ipv4 = frame.length >= ETH_HLEN + IP_HLEN && frame[12] === 8 && frame[13] === 0;
     if (!ipv4 || !this.isLocal(frame.subarray(30, 34))) return true;
     if (!netfilter.passes(NF_INET.localIn, frame, { in: device })) return false;
@@ -124,10 +125,12 @@ export class Inet {
     const from = { addr: frame.slice(26, 30), port: view.getUint16(34) };
     const to = { addr: frame.slice(30, 34), port: view.getUint16(36) };
     const data = frame.slice(ETH_HLEN + IP_HLEN + UDP_HLEN, end);
-    this.#find(from, to)?.deliver(device, frame, { data, from });
+    const socket = this.#find(from, to);
+    const query = { protocol: IPPROTO_UDP, from, to, ingressIfindex: device.ifindex };
+    if (socket?.remote || skLookupPasses(this.#net, query)) socket?.deliver(device, frame, { data, from });
   }
 
-  /** Connected to the sender first, then bound to the address, then to any. */
+  /** Connected to the sender first (sk_lookup programs are not asked then), then bound to the address, then to any. */
   #find(from: Endpoint, to: Endpoint): UdpSocket | undefined {
     let best: UdpSocket | undefined;
     let bestScore = 0;

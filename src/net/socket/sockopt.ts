@@ -100,7 +100,6 @@ function run(
   const ctx = memory.alloc(CTX_BYTES);
   const buffer = memory.alloc(Math.max(from.room, 8));
   try {
-    memory.fill(buffer, 0, from.room);
     memory.writeBytes(buffer, from.value.subarray(0, from.room));
     memory.writeU64(ctx + CTX.sk, BigInt(sk));
     memory.writeU64(ctx + CTX.optval, BigInt(buffer));
