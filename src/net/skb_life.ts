@@ -14,7 +14,7 @@
  *          have no addresses. Batches and test runs have no such lives.
  */
 import type { Btf } from "../btf/btf.ts";
-import { BTF_KIND_ENUM } from "../btf/kinds.ts";
+import { BTF_KIND_ENUM, BTF_KIND_ENUM64 } from "../btf/kinds.ts";
 import { ETH_HLEN } from "../helpers/packet_layout.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { StructScope } from "../kernel/structs/scope.ts";
@@ -140,7 +140,10 @@ export class SkbLife {
 
 /** 0 where the kernel's BTF does not tell. */
 function dropReason(btf: Btf | undefined, name: DropReason): bigint {
-  const id = btf?.byName("skb_drop_reason", BTF_KIND_ENUM) ?? 0;
-  const type = id ? btf?.type(id) : undefined;
-  return BigInt((type?.kind === BTF_KIND_ENUM && type.values.find((v) => v.name === name)?.value) || 0);
+  for (const kind of [BTF_KIND_ENUM, BTF_KIND_ENUM64]) {
+    const type = btf?.type(btf.byName("skb_drop_reason", kind));
+    if (type?.kind !== BTF_KIND_ENUM && type?.kind !== BTF_KIND_ENUM64) continue;
+    return BigInt(type.values.find((v) => v.name === name)?.value ?? 0);
+  }
+  return 0n;
 }

@@ -96,7 +96,7 @@ describe("perf links on both kernels", () => {
   onKernels("raw tracepoints: order of attachment, cookies, info, errors", (bpf) => {
     const j = new Journal(bpf);
     // Other threads make other calls.
-    const bpfOnly = `${onlyIn(pidOf(bpf))}\n r1 = *(u64 *)(r6 + 8)\n if r1 != ${NR_BPF} goto out`;
+    const bpfOnly = `${onlyIn(bpf)}\n r1 = *(u64 *)(r6 + 8)\n if r1 != ${NR_BPF} goto out`;
     const prog = (digit: number) => j.prog(digit, RAW_TP, "", bpfOnly);
     const links = [1, 2, 3].map((digit) => bpf.rawTracepointOpen(prog(digit), "sys_enter", 9n));
     bpf.mapCreate(array);

@@ -4,7 +4,7 @@ import * as abi from "../../src/abi/bpf.ts";
 import { errnoOf } from "../support/errno.ts";
 import { withKernel } from "../support/kernel.ts";
 import { onKernels } from "../support/kernels.ts";
-import { array, Journal, KPROBE, NR_BPF, on, onlyIn, pidOf, RAW_TP } from "../support/trace.ts";
+import { array, Journal, KPROBE, NR_BPF, on, onlyIn, RAW_TP } from "../support/trace.ts";
 
 const EVENT = { progType: abi.BPF_PROG_TYPE_TRACEPOINT };
 const EPERM = 1;
@@ -35,7 +35,7 @@ describe("system calls", () => {
       r1 += 1
       *(u64 *)(r7 + 8) = r1
       r0 = 0`,
-      onlyIn(pidOf(bpf)),
+      onlyIn(bpf),
     );
     const link = bpf.rawTracepointOpen(enter, "sys_enter");
     bpf.mapCreate(array);
@@ -87,8 +87,8 @@ describe("system calls", () => {
 describe("recursion", () => {
   onKernels("a program that prints, on the tracepoint of printing, does not run inside itself; another does", (bpf) => {
     const j = new Journal(bpf);
-    const prints = j.prog(1, RAW_TP, PRINT, onlyIn(pidOf(bpf)));
-    const listens = j.prog(2, RAW_TP, "", onlyIn(pidOf(bpf)));
+    const prints = j.prog(1, RAW_TP, PRINT, onlyIn(bpf));
+    const listens = j.prog(2, RAW_TP, "", onlyIn(bpf));
     const starter = j.prog(3, { progType: abi.BPF_PROG_TYPE_SYSCALL, progFlags: abi.BPF_F_SLEEPABLE }, PRINT);
     const links = [prints, listens].map((prog) => bpf.rawTracepointOpen(prog, "bpf_trace_printk"));
     bpf.progTestRun(starter);

@@ -10,6 +10,8 @@ import { Journal, on } from "../support/trace.ts";
 const DIR = join(import.meta.dirname, "..", "..", "examples", "skb_leak");
 const RAW = { progType: abi.BPF_PROG_TYPE_RAW_TRACEPOINT };
 const DROP_TC = "r0 = 2\nexit";
+/** SKB_DROP_REASON_NETFILTER_DROP of Linux 6.18. */
+const NETFILTER_DROP = 12n;
 const MS = 1_000_000n;
 
 describe("what a packet passes", () => {
@@ -49,6 +51,30 @@ describe("what a packet passes", () => {
           { engine },
         ));
     }
+  }
+
+  for (const [pf, etherType] of [
+    [2, [8, 0]],
+    [10, [0x86, 0xdd]],
+  ] as const) {
+    it(`netfilter drops it, family ${pf}`, () =>
+      withKernel((kernel, proc) => {
+        const j = new Journal(proc);
+        const reason = "r3 = *(u64 *)(r6 + 16)\n*(u64 *)(r7 + 8) = r3\nr0 = 0";
+        proc.rawTracepointOpen(j.prog(1, RAW, reason), "kfree_skb");
+        const progType = abi.BPF_PROG_TYPE_NETFILTER;
+        const progFd = load(proc, "r0 = 0\nexit", { progType, expectedAttachType: abi.BPF_NETFILTER });
+        const netfilter = { pf, hooknum: 0, priority: 0, flags: 0 };
+        proc.linkCreate({ progFd, attachType: abi.BPF_NETFILTER, netfilter });
+        const device = kernel.net.addDevice();
+        for (const bytes of [etherType, [8, 6]]) {
+          const packet = frame();
+          packet.set(bytes, 12);
+          device.receive(packet);
+        }
+        // ARP passes.
+        expect([j.word(1), j.take()]).toEqual([NETFILTER_DROP, "1"]);
+      }));
   }
 
   it("the struct sk_buff: len, protocol, device", () =>

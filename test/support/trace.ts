@@ -1,4 +1,6 @@
 /** Small tracing programs that write down who ran, in order. */
+import { readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import * as abi from "../../src/abi/bpf.ts";
 import { BTF_KIND_FUNC, BTF_KIND_TYPEDEF } from "../../src/btf/kinds.ts";
 import type { Bpf, Fd } from "../../src/kernel/bpf.ts";
@@ -58,14 +60,18 @@ export class Journal {
   }
 }
 
-/** A check for Journal.prog(): only in this process. */
-export function onlyIn(pid: number): string {
+/** A check for Journal.prog(): only in this thread. */
+export function onlyIn(bpf: Bpf): string {
   return `
       call get_current_pid_tgid
-      r0 >>= 32
-      r1 = r0
+      w1 = w0
       r0 = 0
-      if r1 != ${pid} goto out`;
+      if r1 != ${tidOf(bpf)} goto out`;
+}
+
+/** Other threads of this process run other tests. */
+function tidOf(bpf: Bpf): number {
+  return "pid" in bpf ? (bpf.pid as number) : Number(basename(readlinkSync("/proc/thread-self")));
 }
 
 /** Options of a tracing program on a function of the kernel. */
