@@ -164,6 +164,10 @@ scenarios("cgroups and sockets of a world", [
       expect([got.data, got.from.addr]).toEqual([Uint8Array.of(1, 2, 3), A]);
       await server.sock.sendto(to, Uint8Array.of(4), got.from);
       await world.eventually(() => client.sock.recvfrom(from));
+      // SOL_SOCKET, SO_MARK: what was set is what is read; room for less is not written over.
+      await client.sock.setsockopt(from, 1, 36, Uint8Array.of(9, 1, 0, 0));
+      expect(await client.sock.getsockopt(from, 1, 36, 4)).toEqual(Uint8Array.of(9, 1, 0, 0));
+      expect(await client.sock.getsockopt(from, 1, 36, 2)).toEqual(Uint8Array.of(9, 1));
       expect(await count(admin, map)).toBe(1);
     },
   },

@@ -45,6 +45,17 @@ export class LinuxSockets implements SocketCalls {
     return { data: data.slice(0, n), from: endpoint(from) };
   }
 
+  setsockopt(fd: Fd, level: number, optname: number, value: Uint8Array): void {
+    this.#call("setsockopt", "setsockopt", fd, level, optname, value, value.length);
+  }
+
+  getsockopt(fd: Fd, level: number, optname: number, optlen: number): Uint8Array {
+    const value = new Uint8Array(optlen);
+    const length = new Uint32Array([optlen]);
+    this.#call("getsockopt", "getsockopt", fd, level, optname, value, new Uint8Array(length.buffer));
+    return value.slice(0, length[0]);
+  }
+
   getsockname(fd: Fd): Endpoint {
     return this.#name("getsockname", fd);
   }

@@ -41,6 +41,7 @@ const NUMBERS = {
   getpeername: { x64: 52, arm64: 205 },
   socketpair: { x64: 53, arm64: 199 },
   setsockopt: { x64: 54, arm64: 208 },
+  getsockopt: { x64: 55, arm64: 209 },
   fcntl: { x64: 72, arm64: 25 },
   flock: { x64: 73, arm64: 32 },
   mkdirat: { x64: 258, arm64: 34 },
