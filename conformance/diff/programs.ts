@@ -57,8 +57,7 @@ export function outcome(
     for (let i = 0; i < runs; i++) {
       const dataIn = Uint8Array.from({ length: 14 + rng.below(120) }, () => rng.u32());
       beforeRun?.();
-      const { retval, dataOut } = bpf.progTestRun(prog, { dataIn, engine: i % 2 === 0 ? "jit" : "interp" });
-      out.push(`r0 ${retval} packet ${toHex(dataOut)}`);
+      out.push(testRun(bpf, prog, dataIn, i % 2 === 0 ? "jit" : "interp"));
     }
     for (const [i, m] of MAPS.entries()) {
       if (m.type === BPF_MAP_TYPE_RINGBUF) continue;
@@ -67,6 +66,17 @@ export function outcome(
     return out;
   } finally {
     for (const fd of open) bpf.close(fd);
+  }
+}
+
+/** A refusal is a result, too: a packet that says IPv4 and is too short for it is EINVAL. */
+function testRun(bpf: Bpf, prog: Fd, dataIn: Uint8Array, engine: "jit" | "interp"): string {
+  try {
+    const { retval, dataOut } = bpf.progTestRun(prog, { dataIn, engine });
+    return `r0 ${retval} packet ${toHex(dataOut)}`;
+  } catch (e) {
+    if (e instanceof BpfError) return `errno ${e.errno}`;
+    throw e;
   }
 }
 
