@@ -126,7 +126,9 @@ function runPrograms(real: LinuxBpf): void {
   }
   const { same, different, unstable, refused, verdict } = counts;
   const left = `${unstable} not decided by the program, ${refused} refused by skep, ${verdict} by Linux alone`;
-  console.log(`programs: ${same} of ${same + different} the same over ${runs} packets each (${left})`);
+  const compared = same + different;
+  if (compared < programs) console.log(`programs: stopped after ${seconds} s, ${compared} of ${programs} compared`);
+  console.log(`programs: ${same} of ${compared} the same over ${runs} packets each (${left})`);
 }
 
 function maps(real: LinuxBpf): void {

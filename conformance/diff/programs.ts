@@ -106,12 +106,15 @@ export function compareRuns(skep: Process, linux: Bpf, c: FuzzCase, inputSeed: n
   return { kind: "different", skep: ours[at], linux: theirs[at] };
 }
 
+/** Sign-extended to 64 bits, no byte of it is 0, which skep's stack holds where nothing was written. */
+const DIRT = -0x5a5a5a5b;
+
 /** Once more, with other memory handed out before and another program's leavings on the stack. */
 function elsewhere(bpf: Bpf, c: FuzzCase, inputSeed: number, runs: number): string[] | undefined {
   const held = MAPS.map((m) =>
     bpf.mapCreate({ mapType: m.type, keySize: m.key, valueSize: m.value, maxEntries: m.max, mapFlags: m.flags ?? 0 }),
   );
-  const stores = Array.from({ length: 64 }, (_, i) => `*(u64 *)(r10 - ${8 * (i + 1)}) = ${0x5a5a5a5a}`);
+  const stores = Array.from({ length: 64 }, (_, i) => `*(u64 *)(r10 - ${8 * (i + 1)}) = ${DIRT}`);
   const insns = encode(assemble(`${stores.join("\n")}\nr0 = 0\nexit`).insns);
   const dirt = bpf.progLoad({ progType: c.progType, insns, license: "GPL" }).fd;
   try {
