@@ -82,7 +82,11 @@ function readStep(step: unknown, where: string): ScenarioStep {
   for (const [name, value] of Object.entries(step)) {
     const field = fields[name];
     if (!field) throw new UsageError(`${where} (${verb}): '${name}' seen; wanted ${Object.keys(fields).join(", ")}`);
-    if (!fits(value, field)) throw new UsageError(`${where} (${verb}): '${name}' is no ${field.replace("?", "")}`);
+    if (!fits(value, field)) {
+      throw new UsageError(
+        `${where} (${verb}): '${name}': ${JSON.stringify(value)} seen, a ${field.replace("?", "")} wanted`,
+      );
+    }
   }
   for (const [name, field] of Object.entries(fields)) {
     if (!field.endsWith("?") && !(name in step)) throw new UsageError(`${where} (${verb}): '${name}' is wanted`);

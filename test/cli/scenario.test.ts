@@ -302,7 +302,7 @@ describe("mistakes", () => {
       2,
     ],
     ["a missing member", [{ prog: "p" }], /step 1 \(prog\): 'section' is wanted/, 2],
-    ["a member of another type", [{ device: 5 }], /step 1 \(device\): 'device' is no text/, 2],
+    ["a member of another type", [{ device: 5 }], /step 1 \(device\): 'device': 5 seen, a text wanted/, 2],
     [
       "a name nobody gave",
       [{ device: "eth0" }, { attach: "x", device: "eth0" }],

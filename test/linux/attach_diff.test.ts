@@ -133,3 +133,15 @@ describe.skipIf(whyNotLinux)(`random attachments are the same on skep and Linux 
     }
   });
 });
+
+it.skipIf(whyNotLinux)("a link that is to hold its target is refused by Linux, and nothing is attached", () => {
+  withLinux((bpf) => {
+    const scene = new AttachScene(bpf);
+    try {
+      expect(outcome(() => scene.link("", "L", "skb.1", 0, { hold: true }))).toBe("EOPNOTSUPP");
+      expect(scene.query("")).toBe("nothing, flags 0, revision 1");
+    } finally {
+      scene.end();
+    }
+  });
+});

@@ -3,6 +3,7 @@
 import { LINK_CREATE, RAW_TRACEPOINT } from "../../abi/attr.ts";
 import * as abi from "../../abi/bpf.ts";
 import { cString } from "../../abi/cstring.ts";
+import { BpfError, EOPNOTSUPP } from "../../abi/errno.ts";
 import type { Fd, IterLinkInfo, LinkCreateAttr } from "../../kernel/bpf.ts";
 import type { Commands } from "./command.ts";
 import type { Sys } from "./sys.ts";
@@ -90,6 +91,7 @@ const BY_ATTACH_TYPE: Readonly<Record<number, Pack>> = {
 
 export function linkCreate(cmd: Commands, a: LinkCreateAttr): Fd {
   const { sys } = cmd;
+  if (a.hold) throw new BpfError(EOPNOTSUPP, "link: Linux has no links that hold their target", { hold: true });
   const head: Head = {
     prog_fd: a.mapFd ?? a.progFd,
     target_fd: a.targetFd ?? a.targetIfindex,

@@ -154,13 +154,20 @@ class PerfSource implements Source {
     const { sys } = this.#bpf;
     const attr = { type: PERF_TYPE_SOFTWARE, config: PERF_COUNT_SW_BPF_OUTPUT, sampleType: PERF_SAMPLE_RAW, wakeup: 1 };
     const event = openPerfEvent(sys, attr, -1, cpu);
-    const ring = new Mapping(sys, "perf event", event, PAGE * (1 + PERF_PAGES), true, 0);
-    const [key, value] = [new Uint8Array(4), new Uint8Array(4)];
-    new DataView(key.buffer).setUint32(0, cpu, true);
-    new DataView(value.buffer).setUint32(0, event, true);
-    this.#bpf.mapUpdateElem(this.#fd, key, value);
-    sys.must("perf event", "ioctl", event, PERF_EVENT_IOC_ENABLE, 0);
-    return { cpu, event, ring };
+    let ring: Mapping | undefined;
+    try {
+      ring = new Mapping(sys, "perf event", event, PAGE * (1 + PERF_PAGES), true, 0);
+      const [key, value] = [new Uint8Array(4), new Uint8Array(4)];
+      new DataView(key.buffer).setUint32(0, cpu, true);
+      new DataView(value.buffer).setUint32(0, event, true);
+      this.#bpf.mapUpdateElem(this.#fd, key, value);
+      sys.must("perf event", "ioctl", event, PERF_EVENT_IOC_ENABLE, 0);
+      return { cpu, event, ring };
+    } catch (e) {
+      ring?.unmap();
+      sys.call("close", event);
+      throw e;
+    }
   }
 
   read(max: number): MapRecord[] {
